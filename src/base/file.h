@@ -1,0 +1,29 @@
+// Files that survive a crash: whole or absent, never half.
+#ifndef SPEAR_BASE_FILE_H
+#define SPEAR_BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <sys/types.h>
+
+// mkdir -p with the given mode for what is new. ERR_IO with the path.
+int file_make_dirs(const char *path, mode_t mode, struct err *e);
+// Reads the whole of a regular file of at most out->max bytes; a larger one is ERR_IO naming both sizes.
+int file_read(const char *path, struct buf *out, struct err *e);
+// Temporary file beside it, fsync, rename, fsync of the directory.
+int file_write_atomic(const char *path, struct span content, mode_t mode, struct err *e);
+int file_sync_dir(const char *path, struct err *e);
+// Writes all of it, resuming after EINTR and short writes; ERR_IO (ENOSPC is in e->sys).
+int file_write_all(int fd, struct span content, struct err *e);
+// "a/b": one heap string, without a doubled slash.
+char *file_join(const char *directory, const char *name);
+// Removes a directory and everything in it; a missing one is success. Does not follow symbolic links.
+int file_remove_tree(const char *path, struct err *e);
+// Makes and locks DIRECTORY/lock so that two daemons never share a data directory; the descriptor holds the lock.
+int file_lock_dir(const char *directory, int *ret_fd, struct err *e);
+// The path of PROGRAM: beside the running executable (also in a build tree's sibling folders), else in libexec, else
+// found on PATH; NULL when nowhere. The caller frees it.
+char *file_find_program(const char *program);
+
+#endif

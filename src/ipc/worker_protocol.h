@@ -1,0 +1,130 @@
+// What crosses between spearlet and spear-worker: plain data, fixed sizes, one machine, one build.
+//
+//   spearlet ──(A) spawn socket, SOCK_SEQPACKET──▶ zygote ──clone──▶ worker (one process per instance, or per preparation)
+//   spearlet ◀─(B) control socket, SOCK_SEQPACKET, one per worker──▶ worker
+//   spearlet ◀─(C) shared memory, one memfd per worker──▶ worker: payloads in, output, log and texts out
+//
+// (A) carries ipc_spawn with three descriptors. The zygote clones with CLONE_PARENT, so the worker is spearlet's own child: its end is seen
+// and its status reaped through the pidfd, and it outlives a zygote that dies. The zygote answers on (B) with ipc_spawned and
+// the pidfd before the child says anything; a child that cannot start answers ipc_failed there.
+// (B) carries one struct per message. Neither side trusts the other's bytes: spearlet treats a malformed message as a broken worker, kills
+// it and fails its invocation.
+// (C) is laid out by spearlet, which keeps its own copy of the layout and clamps every length it reads back.
+//
+// Room for growth: ipc_host_call … are reserved for guest calls that spearlet does for a worker; a ring in (C) can
+// replace ipc_invoke without touching the rest.
+#ifndef SPEAR_IPC_WORKER_PROTOCOL_H
+#define SPEAR_IPC_WORKER_PROTOCOL_H
+
+#include <stdint.h>
+
+enum { IPC_VERSION = 1, IPC_TEXT_MAX = 1024, IPC_FD_COUNT_MAX = 4 };
+
+enum ipc_type {
+    IPC_SPAWN = 1, // A: spearlet → zygote
+    IPC_SPAWNED,   // B: zygote → spearlet, with the pidfd
+    IPC_READY,     // B: worker → spearlet: module loaded (role serve), or prepared (role prepare, which then exits)
+    IPC_FAILED,    // B: worker or zygote → spearlet: could not start or prepare; the process exits
+    IPC_INVOKE,    // B: spearlet → worker
+    IPC_RESULT,    // B: worker → spearlet
+    IPC_STOP,      // B: spearlet → worker
+    IPC_STOPPED,   // B: worker → spearlet: the acknowledgement; the process exits after it
+    IPC_HOST_CALL, // B: reserved
+    IPC_HOST_REPLY // B: reserved
+};
+
+struct ipc_header {
+    uint16_t version; // IPC_VERSION
+    uint16_t type;    // enum ipc_type
+    uint32_t size;    // of the whole struct
+    uint64_t id;      // of the invocation, or 0
+};
+
+enum ipc_role {
+    IPC_ROLE_PREPARE, // parse, strip, validate; writes the prepared module into the shared memory's output area
+    IPC_ROLE_SERVE    // load the prepared module and answer invocations
+};
+
+// The areas of the shared memory (C), as offsets from its start; each page-aligned and within its size.
+struct ipc_layout {
+    uint64_t size_bytes;
+    uint64_t strings_offset, strings_bytes; // args, environment, function name, params: spearlet writes
+    uint64_t payload_offset, payload_bytes; // the guest's stdin: spearlet writes
+    uint64_t output_offset, output_bytes;   // the guest's stdout, or the prepared module: worker writes
+    uint64_t log_offset, log_bytes;         // the guest's stderr: worker writes
+    uint64_t reply_offset, reply_bytes;     // typed results as JSON text: worker writes
+};
+
+struct ipc_limits {
+    uint64_t memory_bytes; // the guest's linear memory
+    uint64_t data_bytes;   // RLIMIT_DATA of the process
+    uint64_t cpu_seconds;  // RLIMIT_CPU, 0 none (role prepare)
+};
+
+// Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
+// bytes for serve; read only).
+enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_COUNT };
+struct ipc_spawn {
+    struct ipc_header header;
+    uint32_t role; // enum ipc_role
+    uint32_t reserved;
+    uint64_t module_bytes;
+    struct ipc_layout layout;
+    struct ipc_limits limits;
+};
+
+struct ipc_spawned {
+    struct ipc_header header;
+    int32_t pid;
+    uint32_t reserved;
+};
+
+struct ipc_ready {
+    struct ipc_header header;
+    uint64_t module_bytes; // of the prepared module in the output area (role prepare)
+    uint64_t elapsed_us;
+};
+
+struct ipc_failed {
+    struct ipc_header header;
+    uint32_t kind; // enum err_kind
+    uint32_t reserved;
+    char text[IPC_TEXT_MAX]; // NUL-terminated
+};
+
+// The strings area holds, each NUL-terminated and back to back: the function name ("" for the default entry), the params (JSON array text, "" for
+// none), arg_count arguments (argv[0] first), environment_count entries "KEY=value".
+struct ipc_invoke {
+    struct ipc_header header;
+    uint64_t strings_bytes;
+    uint64_t payload_bytes;
+    uint32_t arg_count;
+    uint32_t environment_count;
+};
+
+enum ipc_result_flag { IPC_RESULT_LOG_CUT = 1, IPC_RESULT_HAS_RESULTS = 2 };
+struct ipc_result {
+    struct ipc_header header;
+    uint32_t kind; // enum err_kind; ERR_NONE is success
+    int32_t exit_code;
+    uint32_t flags;
+    uint32_t reserved;
+    uint64_t output_bytes, log_bytes, reply_bytes;
+    uint64_t instantiate_us, run_us;
+    char text[IPC_TEXT_MAX]; // of the error
+};
+
+struct ipc_stop {
+    struct ipc_header header;
+};
+struct ipc_stopped {
+    struct ipc_header header;
+};
+
+// Exit statuses of a worker that ends by itself.
+enum { IPC_EXIT_STOPPED = 0, IPC_EXIT_FAILED = 3, IPC_EXIT_ORPHANED = 4, IPC_EXIT_ASSERTION = 70, IPC_EXIT_OUT_OF_MEMORY = 71 };
+
+// How spearlet starts the zygote: `spear-worker --zygote`, with the spawn socket as this descriptor.
+enum { IPC_ZYGOTE_FD = 3 };
+
+#endif

@@ -1,0 +1,154 @@
+// libspear-runtime: WebAssembly instances as processes. This is the library that spearlet stands on; an embedder and the tests use it the same way.
+//
+//     runtime_new ─▶ create_instance ─▶ start_instance ─▶ invoke … invoke ─▶ stop_instance ─▶ instance_unref
+//
+// Threads: a runtime belongs to one event loop; call its functions on that loop's thread, and every callback comes on it, later, never from
+// inside the call. What several runtimes of one process share (module store, worker host) is thread-safe and made once: struct runtime_shared.
+//
+// Nothing here blocks: downloads run on the loop, disk work on the thread pool, guests in processes of their own.
+//
+// Errors reach callbacks as `const struct err *` (NULL on success, valid during the call), with the kinds of the contract's create_instance table.
+//
+// States (model/states.h), one function per legal move in instance.c:
+//   creating ─▶ stopped            (created, not yet started; seed: the handle)
+//   stopped ─▶ starting ─▶ ready   (start_instance)
+//   ready ─▶ running ─▶ ready      (invoke)
+//   any ─▶ stopping ─▶ stopped     (stop_instance)
+//   any ─▶ error                   (a failed creation or start; a worker that died while ready is unhealthy until it is replaced)
+#ifndef SPEAR_RUNTIME_RUNTIME_H
+#define SPEAR_RUNTIME_RUNTIME_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "model/states.h"
+#include "model/task_limits.h"
+#include "runtime/artifact_source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// ---- configuration
+
+// The settings of a node agent, passed whole to each runtime; injected, never read ad hoc. Strings are the owner's and outlive the runtime.
+struct spearlet_config {
+    const char *node_name;
+    const char *http_addr;
+    const char *sms_http_addr;           // host:port of the file service
+    const char *data_dir;
+    const char *const *allowed_sms_hosts; // host:port an sms+file uri may name besides sms_http_addr
+    size_t allowed_sms_host_count;
+    uint64_t max_module_size_bytes;      // 100 MiB
+    uint64_t fetch_connect_timeout_ms;   // 5 s
+    uint64_t fetch_total_timeout_ms;     // 60 s a try
+    uint32_t fetch_tries_max;            // 4
+    uint64_t fetch_backoff_ms;           // 100 ms, doubled after each try
+    uint64_t artifact_cache_max_bytes;   // on disk, 1 GiB
+    uint64_t prepared_cache_max_bytes;   // prepared modules kept in memory, 256 MiB
+    uint64_t prepare_time_ms;            // a preparation that takes longer is killed, 30 s
+    uint64_t start_time_ms;              // a worker that is not ready by then is killed, 10 s
+    uint64_t stop_grace_ms;              // default for stop_instance, 5 s
+    const char *worker_path;             // spear-worker
+};
+// Every number at its default; strings NULL.
+void spearlet_config_default(struct spearlet_config *ret);
+
+struct runtime_shared; // module store, zygote: one per process
+
+struct runtime_config {
+    const struct spearlet_config *spearlet_config; // NULL: create_instance answers InvalidConfiguration
+    struct runtime_shared *shared;
+    struct loop *loop;
+    struct artifact_source *artifact_source; // NULL: the sms source (downloads); tests and embedders give bytes of their own
+};
+
+struct artifact_snapshot {
+    const char *location;        // sms+file://…
+    const char *checksum_sha256; // 64 hex, or NULL or ""
+};
+
+// Copied by create_instance.
+struct instance_config {
+    const char *task_id;
+    const struct artifact_snapshot *artifact; // NULL: InvalidConfiguration, "no artifact snapshot"
+    struct task_limits limits;
+};
+
+// ---- life of a runtime
+
+// config may be NULL (then create_instance fails with InvalidConfiguration). Starts nothing yet.
+int runtime_shared_new(const struct spearlet_config *config, struct runtime_shared **ret, struct err *e);
+// After every runtime is closed. Ends the zygote and waits for it.
+void runtime_shared_free(struct runtime_shared *s);
+int runtime_new(const struct runtime_config *config, struct runtime **ret, struct err *e);
+// Stops every instance (grace_ms as in stop_instance), then calls done(ctx); the runtime is gone after that.
+void runtime_close(struct runtime *r, uint64_t grace_ms, void (*done)(void *ctx), void *ctx);
+// True when this build runs guests (feature `wasmedge`).
+bool runtime_has_engine(void);
+
+// ---- life of an instance
+
+// Fetches the module, checks magic, size and checksum, has it parsed, validated and its imports resolved (in a process of its own, once per digest), makes the handle.
+// On success done gets an instance with one reference, the caller's; on failure NULL and the error.
+void create_instance(struct runtime *r, const struct instance_config *config,
+                     void (*done)(void *ctx, struct instance *instance, const struct err *e), void *ctx);
+// Brings it into the serving state: with the engine, a worker process that has the module loaded. Started already: done at once, success (twice is
+// harmless; a second call while starting waits for the first). After stop_instance it may be started again.
+void start_instance(struct instance *instance, void (*done)(void *ctx, const struct err *e), void *ctx);
+
+// One request to a guest. Everything is copied or used before invoke returns, except payload, which lives until done.
+struct invocation {
+    const char *execution_id, *invocation_id;
+    struct span function;          // empty or "__spear_default_entry__": the default entry
+    struct span params_json;       // a JSON array, or empty
+    const char *const *args;       // argv[0] first
+    size_t arg_count;
+    const char *const *environment; // "KEY=value"
+    size_t environment_count;
+    struct span payload;
+    uint64_t deadline_us; // on clock_monotonic_us; the worker is killed then: ExecutionTimeout. 0: none
+};
+// Spans and texts are valid during the callback, unless taken.
+struct invocation_result {
+    int exit_code;
+    char *output; // on the heap; the callback may take it (set it to NULL and free it later)
+    size_t output_bytes;
+    char *log; // likewise
+    size_t log_bytes;
+    bool log_cut;
+    struct span results_json; // empty: none
+    uint64_t instantiate_us, run_us;
+};
+// Runs one invocation in the instance; one at a time: a second one while it runs is ResourceExhausted. Not ready: InstanceNotFound naming the state.
+// done gets a result in every case (exit code, log and what output there was) and the error, if any: RuntimeError with the trap or the signal
+// translated, ExecutionTimeout, ExecutionTerminated (stopped or cancelled), InstanceDestroyed, InvalidRequest (no such export, wrong params),
+// ResourceExhausted (a limit, by name and value), NotSupported (a build without the engine).
+void invoke(struct instance *instance, const struct invocation *invocation,
+            void (*done)(void *ctx, struct invocation_result *result, const struct err *e), void *ctx);
+// Ends the running invocation, if its execution_id is this one: the worker is killed, done gets ExecutionTerminated. False if it is not running.
+bool cancel_invocation(struct instance *instance, const char *execution_id);
+
+// Sends Stop, waits for the acknowledgement and reaps the process; after grace_ms it is killed (0: at once). A running invocation may end within the grace
+// period; otherwise its caller gets ExecutionTerminated. When done is called the process is gone. Stopping twice is harmless: both are called.
+void stop_instance(struct instance *instance, uint64_t grace_ms, void (*done)(void *ctx, const struct err *e), void *ctx);
+
+struct instance *instance_ref(struct instance *instance);
+// The last reference destroys: a worker still there is killed and reaped, a running invocation gets InstanceDestroyed.
+void instance_unref(struct instance *instance); // NULL allowed
+
+enum instance_state instance_state(const struct instance *instance);
+const char *instance_id(const struct instance *instance); // a uuid
+const char *instance_task_id(const struct instance *instance);
+const char *instance_module_digest(const struct instance *instance); // hex
+int instance_pid(const struct instance *instance);                   // 0 when there is none
+// Calls changed(ctx, instance, state) at every move. One watcher; NULL takes it back.
+void instance_watch(struct instance *instance, void (*changed)(void *ctx, struct instance *instance, enum instance_state state), void *ctx);
+
+// Counters of the whole process, from any thread.
+struct runtime_stats {
+    uint64_t instances_created, instances_failed, workers_started, workers_exited, workers_killed, zygote_starts;
+    uint64_t downloads, download_retries, artifact_hits, artifact_misses, modules_prepared, modules_refused;
+    uint64_t invocations, invocations_failed, invocations_timed_out;
+};
+void runtime_stats(const struct runtime_shared *s, struct runtime_stats *ret);
+
+#endif
