@@ -1,0 +1,47 @@
+#!/bin/sh
+# Runs every test suite: on the plain build, under AddressSanitizer and UndefinedBehaviorSanitizer, and on a build without the engine.
+# The closing line is "N passed, N failed".
+#
+# usage: tools/test.sh [plain|asan|noengine]...     (default: all three)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+wanted=${*:-plain asan noengine}
+jobs=$(nproc)
+folders=
+status=0
+
+# configure FOLDER OPTION...: sets the folder up once, or brings its options up to date.
+configure() {
+    folder=$1
+    shift
+    if [ -f "$folder/build.ninja" ]; then meson configure "$folder" "$@"; else meson setup "$folder" "$@"; fi
+}
+
+# The engine is wanted wherever it can be had; without it `auto` builds the rest and says so.
+for kind in $wanted; do
+    case $kind in
+    plain) folder=build-test options="-Dwasmedge=auto" ;;
+    asan) folder=build-asan options="-Dwasmedge=auto -Db_sanitize=address,undefined -Db_lundef=false" ;;
+    noengine) folder=build-noengine options="-Dwasmedge=disabled" ;;
+    *)
+        echo "tools/test.sh: unknown build '$kind'; there are plain, asan and noengine" >&2
+        exit 2
+        ;;
+    esac
+    # shellcheck disable=SC2086
+    if ! configure $folder $options >"$folder.log" 2>&1 || ! ninja -C $folder -j "$jobs" >>"$folder.log" 2>&1; then
+        tail -n 60 "$folder.log"
+        echo "tools/test.sh: the $kind build failed; its whole output is in $folder.log" >&2
+        echo "0 passed, 1 failed"
+        exit 1
+    fi
+    echo "== $kind"
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0 \
+        meson test -C $folder --no-rebuild --print-errorlogs --num-processes "$jobs" || status=1
+    folders="$folders $folder"
+done
+
+# shellcheck disable=SC2086
+python3 tools/count_tests.py $folders || status=1
+exit $status
