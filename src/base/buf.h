@@ -32,7 +32,7 @@ void buf_added(struct buf *b, size_t n);
 // Drops n bytes from the front (moves the rest).
 void buf_consume(struct buf *b, size_t n);
 static inline struct span buf_span(const struct buf *b) {
-    return (struct span){b->p, b->n};
+    return span_make(b->p, b->n);
 }
 // The NUL-terminated text; "" when nothing was appended.
 const char *buf_text(const struct buf *b);

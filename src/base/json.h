@@ -57,7 +57,7 @@ json_node *json_out_array(struct json_out *out);
 void json_add_string(struct json_out *out, json_node *object, const char *key, struct span value);
 void json_add_text(struct json_out *out, json_node *object, const char *key, const char *value); // NULL writes null
 void json_add_i64(struct json_out *out, json_node *object, const char *key, int64_t value);
-void json_add_f64(struct json_out *out, json_node *object, const char *key, double value);
+void json_add_f64(struct json_out *out, json_node *object, const char *key, double value); // not finite: null
 void json_add_bool(struct json_out *out, json_node *object, const char *key, bool value);
 void json_add_null(struct json_out *out, json_node *object, const char *key);
 json_node *json_add_object(struct json_out *out, json_node *object, const char *key);

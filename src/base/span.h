@@ -18,10 +18,12 @@ struct span {
 
 // A NUL-terminated string (NULL gives an empty span).
 static inline struct span span_of(const char *text) {
-    return (struct span){text, text ? strlen(text) : 0};
+    struct span s = {text, text ? strlen(text) : 0};
+    return s;
 }
 static inline struct span span_make(const void *p, size_t n) {
-    return (struct span){(const char *)p, n};
+    struct span s = {(const char *)p, n};
+    return s;
 }
 // The part from `from` (clamped), at most `n` bytes.
 struct span span_slice(struct span s, size_t from, size_t n);
@@ -38,7 +40,7 @@ bool span_contains(struct span s, struct span part);
 // Without spaces and tabs at both ends.
 struct span span_trim(struct span s);
 // Takes what stands before the first `separator` off the front of *rest; false when *rest is used up. "a,,b" gives
-// "a", "", "b".
+// "a", "", "b"; a separator at the very end adds no empty part.
 bool span_next(struct span *rest, char separator, struct span *ret_part);
 // The whole of s as a decimal number without sign, blanks or leading plus; false on anything else or overflow.
 bool span_to_u64(struct span s, uint64_t *ret_value);
