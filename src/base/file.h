@@ -9,7 +9,8 @@
 
 // mkdir -p with the given mode for what is new. ERR_IO with the path.
 int file_make_dirs(const char *path, mode_t mode, struct err *e);
-// Reads the whole of a regular file of at most out->max bytes; a larger one is ERR_IO naming both sizes.
+// Appends the whole of a regular file; ERR_IO when the buffer would pass out->max (naming both sizes). On failure the
+// buffer is as it was.
 int file_read(const char *path, struct buf *out, struct err *e);
 // Temporary file beside it, fsync, rename, fsync of the directory.
 int file_write_atomic(const char *path, struct span content, mode_t mode, struct err *e);
@@ -21,6 +22,7 @@ char *file_join(const char *directory, const char *name);
 // Removes a directory and everything in it; a missing one is success. Does not follow symbolic links.
 int file_remove_tree(const char *path, struct err *e);
 // Makes and locks DIRECTORY/lock so that two daemons never share a data directory; the descriptor holds the lock.
+// ERR_CONFLICT with the holder's process id when it is taken.
 int file_lock_dir(const char *directory, int *ret_fd, struct err *e);
 // The path of PROGRAM: beside the running executable (also in a build tree's sibling folders), else in libexec, else
 // found on PATH; NULL when nowhere. The caller frees it.
