@@ -1,7 +1,8 @@
 // A program's settings: flags, then environment, then the TOML file, then defaults, in falling precedence.
 //
 // One table of `struct option_spec` drives all four, `--help`, `--print-config` and the reference in docs/. Unknown
-// keys and bad values are errors that name the file and line (or the flag, or the variable) and what is allowed.
+// keys and bad values are errors that name the file and line (or the flag, or the variable) and what is allowed. An
+// empty variable counts as unset; "~/" at the front of the file's path is $HOME. Flags are to be written out in full.
 #ifndef SPEAR_BASE_OPTIONS_H
 #define SPEAR_BASE_OPTIONS_H
 
@@ -20,8 +21,8 @@ enum option_type {
 };
 
 struct option_spec {
-    const char *name;          // "http-addr": the flag --http-addr, the key http_addr in the file ("a.b" stands in [a])
-    const char *environment;   // "SMS_HTTP_ADDR" or NULL
+    const char *name;        // "http-addr": the flag --http-addr, the key http_addr in the file ("a.b" stands in [a])
+    const char *environment; // "SMS_HTTP_ADDR" or NULL
     enum option_type type;
     const char *default_value; // as text; NULL means unset
     const char *choices;       // for OPTION_CHOICE
