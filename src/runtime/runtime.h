@@ -14,7 +14,10 @@
 //   stopped ─▶ starting ─▶ ready   (start_instance)
 //   ready ─▶ running ─▶ ready      (invoke)
 //   any ─▶ stopping ─▶ stopped     (stop_instance)
-//   any ─▶ error                   (a failed creation or start; a worker that died while ready is unhealthy until it is replaced)
+//   starting ─▶ error              (a failed start; start_instance may be tried again)
+//   ready, running ─▶ unhealthy    (its worker died, or was killed at a deadline; start_instance gives it a new one)
+//
+// An open runtime keeps its loop running. Instances may be given back after their runtime is closed, but before runtime_shared_free.
 #ifndef SPEAR_RUNTIME_RUNTIME_H
 #define SPEAR_RUNTIME_RUNTIME_H
 
@@ -33,21 +36,21 @@
 struct spearlet_config {
     const char *node_name;
     const char *http_addr;
-    const char *sms_http_addr;           // host:port of the file service
+    const char *sms_http_addr; // host:port of the file service
     const char *data_dir;
     const char *const *allowed_sms_hosts; // host:port an sms+file uri may name besides sms_http_addr
     size_t allowed_sms_host_count;
-    uint64_t max_module_size_bytes;      // 100 MiB
-    uint64_t fetch_connect_timeout_ms;   // 5 s
-    uint64_t fetch_total_timeout_ms;     // 60 s a try
-    uint32_t fetch_tries_max;            // 4
-    uint64_t fetch_backoff_ms;           // 100 ms, doubled after each try
-    uint64_t artifact_cache_max_bytes;   // on disk, 1 GiB
-    uint64_t prepared_cache_max_bytes;   // prepared modules kept in memory, 256 MiB
-    uint64_t prepare_time_ms;            // a preparation that takes longer is killed, 30 s
-    uint64_t start_time_ms;              // a worker that is not ready by then is killed, 10 s
-    uint64_t stop_grace_ms;              // default for stop_instance, 5 s
-    const char *worker_path;             // spear-worker
+    uint64_t max_module_size_bytes;    // 100 MiB
+    uint64_t fetch_connect_timeout_ms; // 5 s
+    uint64_t fetch_total_timeout_ms;   // 60 s a try
+    uint32_t fetch_tries_max;          // 4
+    uint64_t fetch_backoff_ms;         // 100 ms, doubled after each try
+    uint64_t artifact_cache_max_bytes; // on disk, 1 GiB
+    uint64_t prepared_cache_max_bytes; // prepared modules kept in memory, 256 MiB
+    uint64_t prepare_time_ms;          // a preparation that takes longer is killed, 30 s
+    uint64_t start_time_ms;            // a worker that is not ready by then is killed, 10 s
+    uint64_t stop_grace_ms;            // default for stop_instance, 5 s
+    const char *worker_path;           // spear-worker
 };
 // Every number at its default; strings NULL.
 void spearlet_config_default(struct spearlet_config *ret);
@@ -58,7 +61,8 @@ struct runtime_config {
     const struct spearlet_config *spearlet_config; // NULL: create_instance answers InvalidConfiguration
     struct runtime_shared *shared;
     struct loop *loop;
-    struct artifact_source *artifact_source; // NULL: the sms source (downloads); tests and embedders give bytes of their own
+    struct artifact_source
+        *artifact_source; // NULL: the sms source (downloads); tests and embedders give bytes of their own
 };
 
 struct artifact_snapshot {
@@ -75,12 +79,15 @@ struct instance_config {
 
 // ---- life of a runtime
 
-// config may be NULL (then create_instance fails with InvalidConfiguration). Starts nothing yet.
+// config may be NULL (then create_instance fails with InvalidConfiguration). It is copied, its texts are not. Starts nothing yet: the zygote
+// starts with the first runtime. ERR_IO when data_dir cannot be used.
 int runtime_shared_new(const struct spearlet_config *config, struct runtime_shared **ret, struct err *e);
 // After every runtime is closed. Ends the zygote and waits for it.
 void runtime_shared_free(struct runtime_shared *s);
 int runtime_new(const struct runtime_config *config, struct runtime **ret, struct err *e);
-// Stops every instance (grace_ms as in stop_instance), then calls done(ctx); the runtime is gone after that.
+// Stops every instance (grace_ms as in stop_instance), gives up what is being created (ExecutionTerminated), then calls done(ctx); the runtime
+// is gone after that, its instances can only be given back. Two runtimes that wait for the same download: closing the one that began it ends it
+// for both.
 void runtime_close(struct runtime *r, uint64_t grace_ms, void (*done)(void *ctx), void *ctx);
 // True when this build runs guests (feature `wasmedge`).
 bool runtime_has_engine(void);
@@ -98,9 +105,9 @@ void start_instance(struct instance *instance, void (*done)(void *ctx, const str
 // One request to a guest. Everything is copied or used before invoke returns, except payload, which lives until done.
 struct invocation {
     const char *execution_id, *invocation_id;
-    struct span function;          // empty or "__spear_default_entry__": the default entry
-    struct span params_json;       // a JSON array, or empty
-    const char *const *args;       // argv[0] first
+    struct span function;    // empty or "__spear_default_entry__": the default entry
+    struct span params_json; // a JSON array, or empty
+    const char *const *args; // argv[0] first
     size_t arg_count;
     const char *const *environment; // "KEY=value"
     size_t environment_count;
@@ -109,7 +116,7 @@ struct invocation {
 };
 // Spans and texts are valid during the callback, unless taken.
 struct invocation_result {
-    int exit_code;
+    int exit_code; // -1 when the guest did not come to its end; one that is not 0 is no error here (the guest's own word)
     char *output; // on the heap; the callback may take it (set it to NULL and free it later)
     size_t output_bytes;
     char *log; // likewise
@@ -129,7 +136,8 @@ bool cancel_invocation(struct instance *instance, const char *execution_id);
 
 // Sends Stop, waits for the acknowledgement and reaps the process; after grace_ms it is killed (0: at once). A running invocation may end within the grace
 // period; otherwise its caller gets ExecutionTerminated. When done is called the process is gone. Stopping twice is harmless: both are called.
-void stop_instance(struct instance *instance, uint64_t grace_ms, void (*done)(void *ctx, const struct err *e), void *ctx);
+void stop_instance(struct instance *instance, uint64_t grace_ms, void (*done)(void *ctx, const struct err *e),
+                   void *ctx);
 
 struct instance *instance_ref(struct instance *instance);
 // The last reference destroys: a worker still there is killed and reaped, a running invocation gets InstanceDestroyed.
@@ -140,14 +148,18 @@ const char *instance_id(const struct instance *instance); // a uuid
 const char *instance_task_id(const struct instance *instance);
 const char *instance_module_digest(const struct instance *instance); // hex
 int instance_pid(const struct instance *instance);                   // 0 when there is none
-// Calls changed(ctx, instance, state) at every move. One watcher; NULL takes it back.
-void instance_watch(struct instance *instance, void (*changed)(void *ctx, struct instance *instance, enum instance_state state), void *ctx);
+// Calls changed(ctx, instance, state) at every move, also from inside the calls above. One watcher; NULL takes it back; so does the last unref.
+void instance_watch(struct instance *instance,
+                    void (*changed)(void *ctx, struct instance *instance, enum instance_state state), void *ctx);
 
 // Counters of the whole process, from any thread.
 struct runtime_stats {
     uint64_t instances_created, instances_failed, workers_started, workers_exited, workers_killed, zygote_starts;
     uint64_t downloads, download_retries, artifact_hits, artifact_misses, modules_prepared, modules_refused;
     uint64_t invocations, invocations_failed, invocations_timed_out;
+    uint64_t state_entries[INSTANCE_STATE_COUNT]; // moves into each state
+    uint64_t state_us[INSTANCE_STATE_COUNT];      // time spent in each, by those who left it
+    uint64_t zygote_pid;                          // 0: none
 };
 void runtime_stats(const struct runtime_shared *s, struct runtime_stats *ret);
 

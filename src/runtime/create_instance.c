@@ -1,0 +1,86 @@
+// create_instance: from a task's artifact to a handle on its module. The bytes are the module store's (module_store.c); what comes next is
+// start_instance (instance.c).
+#include "runtime/instance.h"
+
+#include "base/mem.h"
+
+struct creation {
+    struct instance *instance;
+    void (*done)(void *ctx, struct instance *instance, const struct err *e);
+    void *ctx;
+    struct err error; // known before anything was fetched
+};
+
+static void fail(struct creation *c, const struct err *e) {
+    struct instance *i = c->instance;
+    counter_add(&i->runtime->shared->counters.instances_failed, 1);
+    instance_move_creation_failed(i);
+    c->done(c->ctx, NULL, e);
+    instance_release(i);
+}
+
+static void on_refused(void *arg) {
+    AUTO_FREE struct creation *c = arg;
+    fail(c, &c->error);
+}
+
+static void on_module(void *ctx, struct module *module, const struct err *e) {
+    AUTO_FREE struct creation *c = ctx;
+    struct instance *i = c->instance;
+    struct err closing = {0};
+    if (!e && i->runtime->closing) {
+        module_unref(i->runtime->shared->modules, module);
+        err_set(&closing, ERR_EXECUTION_TERMINATED, "an instance was not created: the runtime is closing");
+        e = &closing;
+    }
+    if (e) {
+        fail(c, e);
+        return;
+    }
+    i->module = module;
+    memcpy(i->digest, module->digest, sizeof i->digest);
+    counter_add(&i->runtime->shared->counters.instances_created, 1);
+    instance_move_created(i);
+    i->references = 1;
+    c->done(c->ctx, i, NULL);
+    instance_release(i);
+}
+
+static bool is_wanted(void *ctx) {
+    const struct creation *c = ctx;
+    return !c->instance->runtime->closing;
+}
+
+static int check_config(const struct runtime *r, const struct instance_config *config, struct err *e) {
+    if (r->closing)
+        return err_set(e, ERR_EXECUTION_TERMINATED, "an instance was not created: the runtime is closing");
+    if (!r->configured || !r->shared->configured)
+        return err_set(e, ERR_INVALID_CONFIGURATION, "no SpearletConfig was injected into the runtime");
+    if (!config->artifact)
+        return err_set(e, ERR_INVALID_CONFIGURATION, "the instance has no artifact snapshot");
+    if (!config->artifact->location || !config->artifact->location[0])
+        return err_set(e, ERR_INVALID_CONFIGURATION, "the artifact snapshot has no location");
+    return 0;
+}
+
+void create_instance(struct runtime *r, const struct instance_config *config,
+                     void (*done)(void *ctx, struct instance *instance, const struct err *e), void *ctx) {
+    struct creation *c = NEW(struct creation);
+    c->instance = instance_new(r, config);
+    c->done = done;
+    c->ctx = ctx;
+    if (check_config(r, config, &c->error) < 0) {
+        ASSERT(loop_post(r->loop, on_refused, c));
+        return;
+    }
+    const char *checksum = config->artifact->checksum_sha256;
+    struct module_request request = {.source = r->source,
+                                     .loop = r->loop,
+                                     .location = config->artifact->location,
+                                     .checksum_sha256 = checksum ? checksum : "",
+                                     .memory_bytes = config->limits.memory_bytes,
+                                     .wanted = is_wanted,
+                                     .done = on_module,
+                                     .ctx = c};
+    module_get(r->shared->modules, &request);
+}

@@ -1,0 +1,61 @@
+// A worker: the process in which one instance's guest runs, or in which one module is prepared, seen from our side. Internal to the library.
+//
+// Two implementations, chosen by the build: worker_process.c (a child of the zygote of worker_host.c), and engine_none.c for a build without
+// an engine, which has no process and answers NotSupported.
+//
+// Loop-bound. Events come from the loop, never from inside a call here. `ended` comes exactly once, last: the process is reaped then, or never
+// came to be. The owner frees the worker in `ended` or later.
+#ifndef SPEAR_RUNTIME_WORKER_H
+#define SPEAR_RUNTIME_WORKER_H
+
+#include "ipc/worker_protocol.h"
+#include "runtime/shared.h"
+
+struct worker;
+struct module;
+
+// What the worker said about an invocation; every length is clamped, the spans point into shared memory until the next invocation.
+struct worker_result {
+    enum err_kind kind; // ERR_NONE: success
+    int exit_code;
+    bool log_cut;
+    struct span output, log, results_json;
+    uint64_t instantiate_us, run_us;
+    const char *text; // of the error
+};
+
+struct worker_events {
+    void (*ready)(void *ctx,
+                  uint64_t module_bytes); // module_bytes: of the prepared module in the output area (role prepare)
+    void (*result)(void *ctx, const struct worker_result *result);
+    // `why` has ERR_NONE after an acknowledged Stop, or a preparation that said ready; else what ended it.
+    void (*ended)(void *ctx, const struct err *why);
+};
+
+struct worker_config {
+    struct runtime_shared *shared;
+    struct loop *loop;
+    enum ipc_role role;
+    int module_fd; // the owner's, until `ended`
+    uint64_t module_bytes;
+    uint64_t memory_bytes; // the guest's linear memory
+    uint64_t payload_bytes, output_bytes, log_bytes;
+    uint64_t start_ms; // not ready by then: killed
+    const struct worker_events *events;
+    void *ctx;
+};
+
+// Never NULL; what goes wrong is told by `ended`.
+struct worker *worker_start(const struct worker_config *config);
+void worker_free(struct worker *w); // after `ended`
+// Only when ready and no invocation runs. InvalidRequest when the strings are too long; ResourceExhausted when the payload is.
+int worker_invoke(struct worker *w, uint64_t id, const struct invocation *invocation, struct err *e);
+// Asks it to stop after what it does now; `ended` follows when it does.
+void worker_stop(struct worker *w);
+// SIGKILL; `why` is what `ended` will say (the first one counts).
+void worker_kill(struct worker *w, const struct err *why);
+int worker_pid(const struct worker *w); // 0: none (yet)
+// The descriptor of the shared memory and where its output area is.
+int worker_output(const struct worker *w, uint64_t *ret_offset);
+
+#endif

@@ -1,0 +1,52 @@
+// Translates an exit status or a signal. Deaths that we ordered (deadline, stop) are told by who ordered them, in worker_process.c.
+#include "runtime/worker_death.h"
+
+#include "ipc/worker_protocol.h"
+
+#include <string.h>
+
+static void exited(int status, uint64_t memory_bytes, struct err *e) {
+    switch (status) {
+    case IPC_EXIT_OUT_OF_MEMORY:
+        err_set(e, ERR_RUNTIME_ERROR,
+                "out of memory: limit.memory_bytes (%llu) and what the engine needs beside it were used up",
+                (unsigned long long)memory_bytes);
+        return;
+    case IPC_EXIT_ASSERTION:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker stopped itself over an error of its own (assertion)");
+        return;
+    case IPC_EXIT_ORPHANED:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker lost its connection");
+        return;
+    default:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker exited with %d in the middle of its work", status);
+    }
+}
+
+static void killed(int number, struct err *e) {
+    switch (number) {
+    case SIGSEGV:
+    case SIGBUS:
+        err_set(e, ERR_RUNTIME_ERROR, "stack exhausted or memory fault (the worker ended with %s)",
+                number == SIGSEGV ? "SIGSEGV" : "SIGBUS");
+        return;
+    case SIGKILL:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker was killed by the system (out of memory?)");
+        return;
+    case SIGXCPU:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker used up its processor time");
+        return;
+    case SIGSYS:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker made a system call that it may not make");
+        return;
+    default:
+        err_set(e, ERR_RUNTIME_ERROR, "the worker ended with signal %d (%s)", number, strsignal(number));
+    }
+}
+
+void worker_death(const siginfo_t *info, uint64_t memory_bytes, struct err *e) {
+    if (info->si_code == CLD_EXITED)
+        exited(info->si_status, memory_bytes, e);
+    else
+        killed(info->si_status, e);
+}

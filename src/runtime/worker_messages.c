@@ -1,0 +1,223 @@
+// Reads a worker's messages from its control socket. Everything in them is untrusted: sizes, kinds, texts and lengths are checked, and a
+// worker that breaks the rules is killed (worker_process.c).
+#include "runtime/worker_internal.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+union message {
+    struct ipc_header header;
+    struct ipc_spawned spawned;
+    struct ipc_ready ready;
+    struct ipc_failed failed;
+    struct ipc_result result;
+    struct ipc_stopped stopped;
+};
+
+struct received {
+    union message message;
+    ssize_t size; // 0: the end; -1: nothing there
+    bool cut;
+    int fd;     // the one that came along, or -1
+    int sender; // its process, or 0
+};
+
+// ---- one message
+
+static void take_fds(struct received *r, struct cmsghdr *c) {
+    size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+        if (r->fd < 0)
+            r->fd = fd;
+        else
+            close(fd);
+    }
+}
+
+static void take_control_data(struct received *r, struct msghdr *message) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        struct ucred sender;
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+            take_fds(r, c);
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&sender, CMSG_DATA(c), sizeof sender);
+            r->sender = sender.pid;
+        }
+    }
+}
+
+static void receive(int fd, struct received *r) {
+    _Alignas(
+        struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * IPC_FD_COUNT_MAX) + CMSG_SPACE(sizeof(struct ucred))];
+    struct iovec part = {&r->message, sizeof r->message};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    r->fd = -1;
+    r->sender = 0;
+    do
+        r->size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (r->size < 0 && errno == EINTR);
+    if (r->size < 0 && errno != EAGAIN)
+        r->size = 0; // a reset is an end
+    r->cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    if (r->size > 0)
+        take_control_data(r, &message);
+}
+
+static size_t expected_size(uint16_t type) {
+    switch (type) {
+    case IPC_SPAWNED:
+        return sizeof(struct ipc_spawned);
+    case IPC_READY:
+        return sizeof(struct ipc_ready);
+    case IPC_FAILED:
+        return sizeof(struct ipc_failed);
+    case IPC_RESULT:
+        return sizeof(struct ipc_result);
+    case IPC_STOPPED:
+        return sizeof(struct ipc_stopped);
+    default:
+        return 0;
+    }
+}
+
+static bool well_formed(const struct received *r) {
+    const struct ipc_header *h = &r->message.header;
+    return !r->cut && (size_t)r->size >= sizeof *h && h->version == IPC_VERSION && h->size == (uint32_t)r->size &&
+           (size_t)r->size == expected_size(h->type);
+}
+
+// A guest's process may not answer in the name of kinds that are not its own (a missing task, say).
+static bool kind_allowed(uint32_t kind) {
+    switch (kind) {
+    case ERR_NONE:
+    case ERR_RUNTIME_ERROR:
+    case ERR_INVALID_CONFIGURATION:
+    case ERR_INVALID_REQUEST:
+    case ERR_EXECUTION_TIMEOUT:
+    case ERR_RESOURCE_EXHAUSTED:
+    case ERR_INSTANCE_STARTUP_FAILED:
+    case ERR_INSTANCE_CREATION_FAILED:
+    case ERR_NOT_SUPPORTED:
+    case ERR_IO:
+    case ERR_INTERNAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// ---- what the messages mean
+
+static void on_spawned(struct worker *w, struct received *r) {
+    if (w->pidfd >= 0 || r->fd < 0) {
+        worker_broke_protocol(w, "it was spawned twice, or without a pidfd");
+        return;
+    }
+    worker_born(w, r->message.spawned.pid, TAKE_FD(r->fd));
+}
+
+static void on_ready(struct worker *w, const struct ipc_ready *ready) {
+    if (w->ready || ready->module_bytes > w->memory.layout.output_bytes) {
+        worker_broke_protocol(w, "it was ready twice, or with more than fits");
+        return;
+    }
+    w->ready = true;
+    if (w->config.role == IPC_ROLE_SERVE) { // a preparing one has to end in time, too
+        loop_timer_cancel(w->timer);
+        w->timer = NULL;
+    }
+    w->config.events->ready(w->config.ctx, ready->module_bytes);
+}
+
+static void on_failed(struct worker *w, struct ipc_failed *failed) {
+    failed->text[IPC_TEXT_MAX - 1] = '\0';
+    if (!kind_allowed(failed->kind) || failed->kind == ERR_NONE) {
+        worker_broke_protocol(w, "it failed with an unknown kind of error");
+        return;
+    }
+    err_set(&w->last_words, (enum err_kind)failed->kind, "%s", failed->text);
+    if (w->pidfd >= 0)
+        return;                     // it ends now
+    w->kill_reason = w->last_words; // of the zygote, about a child that it could not make
+}
+
+static void on_result(struct worker *w, struct ipc_result *m) {
+    struct worker_result result = {.kind = (enum err_kind)m->kind,
+                                   .exit_code = m->exit_code,
+                                   .log_cut = (m->flags & IPC_RESULT_LOG_CUT) != 0,
+                                   .instantiate_us = m->instantiate_us,
+                                   .run_us = m->run_us,
+                                   .text = m->text};
+    m->text[IPC_TEXT_MAX - 1] = '\0';
+    if (w->invocation_id == 0 || m->header.id != w->invocation_id || !kind_allowed(m->kind) ||
+        worker_memory_read(&w->memory, m, &result.output, &result.log, &result.results_json) < 0) {
+        worker_broke_protocol(w, "it answered what was not asked, or more than fits");
+        return;
+    }
+    if (!(m->flags & IPC_RESULT_HAS_RESULTS))
+        result.results_json = (struct span){NULL, 0};
+    uint64_t payload_bytes = w->payload_bytes;
+    w->invocation_id = 0;
+    w->config.events->result(w->config.ctx, &result);
+    if (w->invocation_id == 0) // else the areas are in use again
+        worker_memory_shrink(&w->memory, payload_bytes, result.output.n, result.log.n);
+}
+
+// The zygote died between making this worker and saying so: the worker's own message tells who it is.
+static void adopt(struct worker *w, int sender) {
+    if (sender <= 0 || sender == worker_host_pid(w->config.shared->workers))
+        return;
+    int pidfd = pidfd_open(sender, 0);
+    if (pidfd >= 0)
+        worker_born(w, sender, pidfd);
+}
+
+static void act_on(struct worker *w, struct received *r) {
+    if (!well_formed(r)) {
+        worker_broke_protocol(w, "it sent a malformed message");
+        return;
+    }
+    if (w->pidfd < 0 && r->message.header.type != IPC_SPAWNED)
+        adopt(w, r->sender);
+    if (w->kill_reason.kind != ERR_NONE && r->message.header.type != IPC_SPAWNED)
+        return; // its end was decided
+    switch (r->message.header.type) {
+    case IPC_SPAWNED:
+        on_spawned(w, r);
+        break;
+    case IPC_READY:
+        on_ready(w, &r->message.ready);
+        break;
+    case IPC_FAILED:
+        on_failed(w, &r->message.failed);
+        break;
+    case IPC_RESULT:
+        on_result(w, &r->message.result);
+        break;
+    default:
+        w->stopped = true;
+    }
+}
+
+void worker_read_messages(struct worker *w) {
+    struct received r;
+    while (w->control && !w->ended) {
+        receive(w->control->fd, &r);
+        if (r.size < 0)
+            return;
+        if (r.size == 0) {
+            worker_hung_up(w);
+            return;
+        }
+        act_on(w, &r);
+        if (r.fd >= 0)
+            close(r.fd);
+    }
+}
