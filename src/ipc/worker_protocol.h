@@ -45,7 +45,9 @@ enum ipc_role {
     IPC_ROLE_SERVE    // load the prepared module and answer invocations
 };
 
-// The areas of the shared memory (C), as offsets from its start; each page-aligned and within its size.
+// The areas of the shared memory (C), as offsets from its start; each page-aligned and within its size. Role prepare uses the output
+// area only, which should hold module_bytes + IPC_PREPARE_EXTRA_BYTES: table limits that are brought down may take a few bytes more.
+enum { IPC_PREPARE_EXTRA_BYTES = 4096 };
 struct ipc_layout {
     uint64_t size_bytes;
     uint64_t strings_offset, strings_bytes; // args, environment, function name, params: spearlet writes
@@ -57,8 +59,8 @@ struct ipc_layout {
 
 struct ipc_limits {
     uint64_t memory_bytes; // the guest's linear memory
-    uint64_t data_bytes;   // RLIMIT_DATA of the process
-    uint64_t cpu_seconds;  // RLIMIT_CPU, 0 none (role prepare)
+    uint64_t data_bytes;  // RLIMIT_DATA of the process (its private memory, the guest's linear memory included), 0 none
+    uint64_t cpu_seconds; // RLIMIT_CPU, 0 none (role prepare)
 };
 
 // Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
@@ -122,7 +124,15 @@ struct ipc_stopped {
 };
 
 // Exit statuses of a worker that ends by itself.
-enum { IPC_EXIT_STOPPED = 0, IPC_EXIT_FAILED = 3, IPC_EXIT_ORPHANED = 4, IPC_EXIT_ASSERTION = 70, IPC_EXIT_OUT_OF_MEMORY = 71 };
+enum {
+    IPC_EXIT_STOPPED = 0,
+    IPC_EXIT_FAILED = 3,   // after ipc_failed
+    IPC_EXIT_ORPHANED = 4, // the control socket was closed
+    IPC_EXIT_ASSERTION = 70,
+    IPC_EXIT_OUT_OF_MEMORY = 71, // limits.data_bytes, or the machine: outside of the guest's code
+    IPC_EXIT_STACK_EXHAUSTED =
+        72 // the guest's code was running and its stack took all of limits.data_bytes: a trap, "call stack exhausted"
+};
 
 // How spearlet starts the zygote: `spear-worker --zygote`, with the spawn socket as this descriptor.
 enum { IPC_ZYGOTE_FD = 3 };

@@ -25,13 +25,14 @@ struct engine_value {
 enum { ENGINE_PARAMS_MAX = 16 };
 struct engine_signature {
     enum engine_type params[ENGINE_PARAMS_MAX], results[ENGINE_PARAMS_MAX];
-    uint32_t param_count, result_count; // more than ENGINE_PARAMS_MAX of either: the export cannot be called from outside
+    uint32_t param_count,
+        result_count; // more than ENGINE_PARAMS_MAX of either: the export cannot be called from outside
 };
 
 // A function that the host gives to guests. `ctx` is the one of engine_new. Sets *ret_exit to leave the guest (proc_exit).
 struct engine_memory;
-typedef void engine_host_fn(void *ctx, struct engine_memory *memory, const struct engine_value *params, struct engine_value *results,
-                            bool *ret_exit);
+typedef void engine_host_fn(void *ctx, struct engine_memory *memory, const struct engine_value *params,
+                            struct engine_value *results, bool *ret_exit);
 struct engine_host_function {
     const char *module, *name;
     struct engine_signature signature;
@@ -46,8 +47,8 @@ struct engine_instance;
 void engine_warm_up(void);
 const char *engine_name(void); // "wasmedge 0.14.1"
 
-int engine_new(const struct engine_host_function *functions, size_t function_count, void *ctx, uint64_t memory_max_bytes, struct engine **ret,
-               struct err *e);
+int engine_new(const struct engine_host_function *functions, size_t function_count, void *ctx,
+               uint64_t memory_max_bytes, struct engine **ret, struct err *e);
 void engine_free(struct engine *g);
 // Loads and validates prepared bytes (always as bytecode: native code in a module is never run). ERR_INVALID_CONFIGURATION with the engine's words.
 int engine_load(struct engine *g, struct span module, struct engine_module **ret, struct err *e);
@@ -55,14 +56,15 @@ void engine_module_free(struct engine_module *m);
 // The exported function's signature; false when there is no such export, or it is not a function.
 bool engine_export(const struct engine_module *m, struct span name, struct engine_signature *ret);
 // Calls f for each exported function.
-void engine_each_export(const struct engine_module *m, void (*f)(void *ctx, struct span name, const struct engine_signature *signature), void *ctx);
+void engine_each_export(const struct engine_module *m,
+                        void (*f)(void *ctx, struct span name, const struct engine_signature *signature), void *ctx);
 // The initial state (data and element segments, start function). A start function that traps is ERR_RUNTIME_ERROR naming the trap; a memory that could not be had
-// is ERR_RESOURCE_EXHAUSTED naming limit.memory_bytes.
+// is ERR_RESOURCE_EXHAUSTED naming limit.memory_bytes; a start function that left through a host function is ERR_EXECUTION_TERMINATED.
 int engine_instantiate(struct engine *g, const struct engine_module *m, struct engine_instance **ret, struct err *e);
 void engine_instance_free(struct engine_instance *i);
 // Calls an export with values that fit its signature. 0 on a normal return or when a host function left the guest (*ret_exited); ERR_RUNTIME_ERROR with the trap.
-int engine_call(struct engine_instance *i, struct span function, const struct engine_value *params, struct engine_value *results,
-                bool *ret_exited, struct err *e);
+int engine_call(struct engine_instance *i, struct span function, const struct engine_value *params,
+                struct engine_value *results, bool *ret_exited, struct err *e);
 // [offset, offset + n) of the calling guest's memory, or NULL when it is not wholly inside (or the guest has no memory).
 void *engine_memory_at(struct engine_memory *memory, uint32_t offset, uint64_t n);
 

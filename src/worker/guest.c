@@ -1,0 +1,34 @@
+// Moving bytes between a guest's streams and the shared memory. No knowledge of WASI.
+#include "worker/guest.h"
+
+size_t guest_read(struct guest *g, void *to, size_t n) {
+    size_t left = g->payload.n - g->payload_at;
+    if (n > left)
+        n = left;
+    if (n)
+        memcpy(to, g->payload.p + g->payload_at, n);
+    g->payload_at += n;
+    return n;
+}
+
+static bool area_append(struct guest_area *area, const void *from, size_t n) {
+    uint64_t left = area->capacity - area->n;
+    bool fits = n <= left;
+    if (!fits)
+        n = (size_t)left;
+    if (n)
+        memcpy(area->p + area->n, from, n);
+    area->n += n;
+    return fits;
+}
+
+bool guest_write_output(struct guest *g, const void *from, size_t n) {
+    bool fits = area_append(&g->output, from, n);
+    g->output_full |= !fits;
+    return fits;
+}
+
+void guest_write_log(struct guest *g, const void *from, size_t n) {
+    if (!area_append(&g->log, from, n))
+        g->log_cut = true;
+}

@@ -1,0 +1,41 @@
+// The state of one invocation as host functions see it: what the guest reads, where its output goes, how it left.
+//
+// The areas lie in the memory shared with spearlet; the payload is only ever copied out of it. One thread.
+#ifndef SPEAR_WORKER_GUEST_H
+#define SPEAR_WORKER_GUEST_H
+
+#include "base/span.h"
+
+enum { GUEST_STDIN, GUEST_STDOUT, GUEST_STDERR, GUEST_STDIO_COUNT };
+
+struct guest_area {
+    uint8_t *p;
+    uint64_t capacity, n;
+};
+
+struct guest_stdio {
+    bool closed;
+    uint16_t flags; // fdflags of WASI
+};
+
+struct guest {
+    struct span payload; // stdin
+    size_t payload_at;
+    struct guest_area output, log; // stdout, stderr
+    bool log_cut;
+    bool output_full; // it wanted to write more than limit.output_bytes
+    bool exited;      // proc_exit
+    uint32_t exit_code;
+    const struct span *args, *environment; // without their NUL
+    uint32_t arg_count, environment_count;
+    struct guest_stdio stdio[GUEST_STDIO_COUNT];
+};
+
+// Copies up to n bytes of stdin; returns how many.
+size_t guest_read(struct guest *g, void *to, size_t n);
+// False when it does not all fit: output_full is set then, and as much as fits is kept.
+bool guest_write_output(struct guest *g, const void *from, size_t n);
+// What does not fit is dropped, and log_cut set.
+void guest_write_log(struct guest *g, const void *from, size_t n);
+
+#endif

@@ -1,0 +1,175 @@
+// One invocation: strings from the shared memory, a new instance, the entry's call, and how it ended.
+#include "worker/invocation.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "worker/channel.h"
+#include "worker/entry.h"
+#include "worker/host.h"
+#include "worker/process.h"
+
+#include <stdio.h>
+
+struct request {
+    struct span function, params;
+    struct entry entry;
+};
+
+int server_init(struct server *s, const struct shared *shared, uint64_t memory_bytes, struct err *e) {
+    size_t count;
+    const struct engine_host_function *functions = host_functions(&count);
+    struct engine_signature unused;
+    *s = (struct server){.shared = shared};
+    if (engine_new(functions, count, &s->guest, memory_bytes, &s->engine, e) ||
+        engine_load(s->engine, shared->module, &s->module, e))
+        return -1;
+    s->is_reactor = engine_export(s->module, SPAN_LITERAL("_initialize"), &unused) &&
+                    !engine_export(s->module, SPAN_LITERAL("_start"), &unused);
+    return 0;
+}
+
+// ---- the message
+
+// The next NUL-terminated string of the area.
+static int take_string(struct span *rest, struct span *ret, struct err *e) {
+    const char *end = rest->n ? memchr(rest->p, '\0', rest->n) : NULL;
+    if (!end)
+        return err_set(e, ERR_INTERNAL, "malformed message: the strings area ends too early");
+    *ret = span_make(rest->p, (size_t)(end - rest->p));
+    *rest = span_slice(*rest, ret->n + 1, rest->n);
+    return 0;
+}
+
+static int take_strings(struct server *s, const struct ipc_invoke *m, struct request *r, struct err *e) {
+    struct span rest = shared_strings(s->shared, m->strings_bytes);
+    size_t count = (size_t)m->arg_count + m->environment_count;
+    if (count > rest.n)
+        return err_set(e, ERR_INTERNAL, "malformed message: %zu strings in %zu bytes", count, rest.n);
+    if (count > s->strings_capacity) {
+        s->strings = mem_realloc(s->strings, count * sizeof *s->strings);
+        s->strings_capacity = count;
+    }
+    if (take_string(&rest, &r->function, e) || take_string(&rest, &r->params, e))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (take_string(&rest, &s->strings[i], e))
+            return -1;
+    return 0;
+}
+
+static int begin(struct server *s, const struct ipc_invoke *m, struct request *r, struct err *e) {
+    const struct ipc_layout *l = &s->shared->layout;
+    if (m->strings_bytes > l->strings_bytes || m->payload_bytes > l->payload_bytes)
+        return err_set(e, ERR_INTERNAL, "malformed message: %llu bytes of strings, %llu of payload",
+                       (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes);
+    if (take_strings(s, m, r, e))
+        return -1;
+    s->guest = (struct guest){.payload = shared_payload(s->shared, m->payload_bytes),
+                              .output = shared_output(s->shared),
+                              .log = shared_log(s->shared),
+                              .args = s->strings,
+                              .arg_count = m->arg_count,
+                              .environment = s->strings + m->arg_count,
+                              .environment_count = m->environment_count};
+    return 0;
+}
+
+// ---- the guest
+
+static bool left(const struct guest *g) {
+    return g->exited || g->output_full;
+}
+
+// 0 also when the guest left through a host function: `left` tells.
+static int instantiate(struct server *s, struct err *e) {
+    bool exited = false;
+    if (engine_instantiate(s->engine, s->module, &s->instance, e))
+        return left(&s->guest) ? 0 : -1;
+    if (s->is_reactor && engine_call(s->instance, SPAN_LITERAL("_initialize"), NULL, NULL, &exited, e))
+        return err_wrap(e, "in _initialize");
+    return 0;
+}
+
+static int write_results(struct server *s, const struct entry *entry, const struct engine_value *results,
+                         struct ipc_result *ret, struct err *e) {
+    struct guest_area reply = shared_reply(s->shared);
+    struct buf text;
+    buf_init(&text, reply.capacity);
+    int failed = entry_results(entry, results, &text);
+    if (failed) {
+        err_set(e, ERR_RESOURCE_EXHAUSTED, "the results do not fit into %llu bytes",
+                (unsigned long long)reply.capacity);
+    } else {
+        memcpy(reply.p, buf_text(&text), text.n);
+        ret->reply_bytes = text.n;
+        ret->flags |= IPC_RESULT_HAS_RESULTS;
+    }
+    buf_done(&text);
+    return failed ? -1 : 0;
+}
+
+static int call(struct server *s, const struct entry *entry, struct ipc_result *ret, struct err *e) {
+    struct engine_value results[ENGINE_PARAMS_MAX];
+    bool exited = false;
+    if (s->is_reactor && span_equal_text(entry->name, "_initialize"))
+        return write_results(s, entry, results, ret, e); // it has run already
+    if (engine_call(s->instance, entry->name, entry->params, results, &exited, e))
+        return -1;
+    if (exited)
+        return 0;
+    if (entry->is_default && entry->signature.result_count)
+        s->guest.exit_code = (uint32_t)results[0].of.i32;
+    return entry->is_default ? 0 : write_results(s, entry, results, ret, e);
+}
+
+static int run(struct server *s, struct request *r, struct ipc_result *ret, struct err *e) {
+    uint64_t start_us = clock_monotonic_us();
+    if (entry_select(s->module, r->function, r->params, &r->entry, e))
+        return -1;
+    process_set_guest_running(true);
+    int failed = instantiate(s, e);
+    uint64_t instantiated_us = clock_monotonic_us();
+    ret->instantiate_us = instantiated_us - start_us;
+    if (!failed && !left(&s->guest))
+        failed = call(s, &r->entry, ret, e);
+    process_set_guest_running(false);
+    ret->run_us = clock_monotonic_us() - instantiated_us;
+    return failed;
+}
+
+// ---- the answer
+
+static void conclude(const struct server *s, int failed, struct ipc_result *ret, struct err *e) {
+    const struct guest *g = &s->guest;
+    ret->exit_code = (int32_t)g->exit_code;
+    if (g->output_full) {
+        ret->exit_code = INVOCATION_EXIT_OTHER;
+        failed = err_set(e, ERR_RESOURCE_EXHAUSTED, "limit.output_bytes (%llu) reached",
+                         (unsigned long long)g->output.capacity);
+    } else if (failed) {
+        ret->exit_code = e->kind == ERR_RUNTIME_ERROR ? INVOCATION_EXIT_TRAP : INVOCATION_EXIT_OTHER;
+    } else if (g->exit_code) {
+        failed = err_set(e, ERR_RUNTIME_ERROR, "the guest exited with code %d", ret->exit_code);
+    }
+    if (failed) {
+        ret->kind = (uint32_t)e->kind;
+        snprintf(ret->text, sizeof ret->text, "%s", e->text);
+    }
+    ret->output_bytes = g->output.n;
+    ret->log_bytes = g->log.n;
+    ret->flags |= g->log_cut ? IPC_RESULT_LOG_CUT : 0;
+}
+
+int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e) {
+    struct request request;
+    if (begin(s, message, &request, e))
+        return -1;
+    *ret = (struct ipc_result){.header = channel_header(IPC_RESULT, sizeof *ret, message->header.id)};
+    conclude(s, run(s, &request, ret, e), ret, e);
+    return 0;
+}
+
+void server_clean(struct server *s) {
+    engine_instance_free(s->instance);
+    s->instance = NULL;
+}

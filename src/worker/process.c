@@ -1,0 +1,139 @@
+// Process-wide settings. Every call that fences a worker in is in process_become_worker, in the order in which it has to be made.
+#include "worker/process.h"
+
+#include "base/mem.h"
+#include "worker/engine_new_handler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS_MAX = 16, PROBE_BYTES = 16 * 1024 * 1024 };
+
+static volatile sig_atomic_t guest_running;
+
+void process_set_guest_running(bool running) {
+    guest_running = running;
+}
+
+// ---- ends that have a reason
+
+static void on_no_memory(void) {
+    _exit(guest_running ? IPC_EXIT_STACK_EXHAUSTED : IPC_EXIT_OUT_OF_MEMORY);
+}
+
+// abort() of the C library, of an assertion, or of the engine: tells a lack of memory from the rest.
+static void on_abort(int signal_number) {
+    void *probe = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED && errno == ENOMEM)
+        on_no_memory();
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+static void set_signals(void) {
+    // What a terminal or a service manager sends to the whole group is spearlet's to act on; it ends its workers in order.
+    static const int ignored[] = {SIGPIPE, SIGINT, SIGHUP, SIGQUIT, SIGTERM};
+    for (size_t i = 0; i < COUNT_OF(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    struct sigaction action = {.sa_handler = on_abort, .sa_flags = (int)(SA_NODEFER | SA_RESETHAND)};
+    sigaction(SIGABRT, &action, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    engine_set_new_handler(on_no_memory);
+}
+
+static int set_limit(__rlimit_resource_t resource, rlim_t value, const char *name, struct err *e) {
+    struct rlimit limit = {value, value};
+    if (setrlimit(resource, &limit))
+        return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "setrlimit %s to %llu", name, (unsigned long long)value);
+    return 0;
+}
+
+// ---- the zygote
+
+static int open_null(void) {
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int failed = dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0;
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return failed ? -1 : 0;
+}
+
+int process_become_zygote(struct err *e) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0))
+        return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "prctl");
+    if (close_range(IPC_ZYGOTE_FD + 1, ~0U, 0) || open_null())
+        return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "setting up descriptors");
+    if (fcntl(IPC_ZYGOTE_FD, F_SETFD, FD_CLOEXEC))
+        return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "no spawn socket on descriptor %d", IPC_ZYGOTE_FD);
+    clearenv();
+    set_signals();
+    return set_limit(RLIMIT_CORE, 0, "RLIMIT_CORE", e);
+}
+
+// ---- a worker
+
+// Out of the way first, so that no move overwrites a descriptor that is still to be moved.
+static int place_descriptors(struct channel_fds *fds) {
+    static const int places[IPC_SPAWN_FD_COUNT] = {PROCESS_FD_CONTROL, PROCESS_FD_MEMORY, PROCESS_FD_MODULE};
+    int moved[IPC_SPAWN_FD_COUNT];
+    for (int i = 0; i < IPC_SPAWN_FD_COUNT; i++)
+        if ((moved[i] = fcntl(fds->fds[i], F_DUPFD_CLOEXEC, PROCESS_FD_COUNT)) < 0)
+            return -1;
+    for (int i = 0; i < IPC_SPAWN_FD_COUNT; i++) {
+        if (dup3(moved[i], places[i], O_CLOEXEC) < 0)
+            return -1;
+        fds->fds[i] = places[i];
+    }
+    return close_range(PROCESS_FD_COUNT, ~0U, 0);
+}
+
+// Private memory that is there before anything of the worker's own. Sanitizers reserve terabytes, which count.
+static uint64_t data_in_use(void) {
+#ifdef __SANITIZE_ADDRESS__
+    char text[8192];
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *line = strstr(text, "VmData:");
+    return line ? strtoull(line + 7, NULL, 10) * 1024 : 0;
+#else
+    return 0;
+#endif
+}
+
+static int set_limits(const struct ipc_limits *limits, struct err *e) {
+    if (limits->data_bytes && set_limit(RLIMIT_DATA, data_in_use() + limits->data_bytes, "RLIMIT_DATA", e))
+        return -1;
+    if (limits->cpu_seconds && set_limit(RLIMIT_CPU, limits->cpu_seconds, "RLIMIT_CPU", e))
+        return -1;
+    // Files cannot grow; what the worker writes goes through shared memory, which this does not touch.
+    return set_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", e) ||
+                   set_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX, "RLIMIT_NOFILE", e)
+               ? -1
+               : 0;
+}
+
+int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+        return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "prctl");
+    // It may have died before it could be asked to take the worker along.
+    if (getppid() != parent)
+        _exit(IPC_EXIT_ORPHANED);
+    if (place_descriptors(fds))
+        return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "placing descriptors");
+    if (set_limits(&spawn->limits, e))
+        return -1;
+    // The sandbox proper (Landlock, then seccomp) belongs here: descriptors are at their fixed numbers, and nothing of the guest's has been read.
+    return 0;
+}

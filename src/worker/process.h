@@ -1,0 +1,21 @@
+// What the zygote and its workers do to themselves as processes: signals, limits, descriptors, and (in one place) the sandbox.
+#ifndef SPEAR_WORKER_PROCESS_H
+#define SPEAR_WORKER_PROCESS_H
+
+#include "worker/channel.h"
+
+// Where a worker finds what it was given.
+enum { PROCESS_FD_CONTROL = 3, PROCESS_FD_MEMORY = 4, PROCESS_FD_MODULE = 5, PROCESS_FD_COUNT = 6 };
+
+// Of the zygote, inherited by its workers: dies with its starter, no core files, no huge pages, nothing of its starter's environment, descriptors
+// or terminal signals. -1 with e when the system refuses.
+int process_become_zygote(struct err *e);
+
+// Of a worker, right after the clone: dies with `parent` (ends at once when that is gone), only its three descriptors (at fixed numbers;
+// `fds` follows), its limits. -1 with e.
+int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e);
+
+// While true, memory that runs out is the guest's doing (its stack), and the exit status says so.
+void process_set_guest_running(bool running);
+
+#endif

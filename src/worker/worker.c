@@ -1,0 +1,88 @@
+// The two roles of a worker: prepare answers once and ends; serve answers invocations until it is told to stop.
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "worker/channel.h"
+#include "worker/invocation.h"
+#include "worker/prepare.h"
+#include "worker/process.h"
+
+static int fail(const struct err *e) {
+    channel_send_failed(PROCESS_FD_CONTROL, e);
+    return IPC_EXIT_FAILED;
+}
+
+static int send_ready(uint64_t module_bytes, uint64_t start_us) {
+    struct ipc_ready message = {.header = channel_header(IPC_READY, sizeof message, 0),
+                                .module_bytes = module_bytes,
+                                .elapsed_us = clock_monotonic_us() - start_us};
+    return channel_send(PROCESS_FD_CONTROL, &message, sizeof message, -1);
+}
+
+static int run_prepare(const struct ipc_spawn *spawn, const struct shared *shared, uint64_t start_us) {
+    struct err e;
+    uint64_t module_bytes;
+    if (prepare_module(shared, &spawn->limits, &module_bytes, &e))
+        return fail(&e);
+    return send_ready(module_bytes, start_us) ? IPC_EXIT_ORPHANED : IPC_EXIT_STOPPED;
+}
+
+static int stop(uint64_t id) {
+    struct ipc_stopped message = {.header = channel_header(IPC_STOPPED, sizeof message, id)};
+    channel_send(PROCESS_FD_CONTROL, &message, sizeof message, -1);
+    return IPC_EXIT_STOPPED;
+}
+
+// -1 to go on, else the exit status. The answer goes out before the guest's state is taken down.
+static int answer(struct server *server, const struct ipc_invoke *invoke) {
+    struct ipc_result result;
+    struct err e;
+    if (server_invoke(server, invoke, &result, &e))
+        return fail(&e);
+    int sent = channel_send(PROCESS_FD_CONTROL, &result, sizeof result, -1);
+    server_clean(server);
+    return sent ? IPC_EXIT_ORPHANED : -1;
+}
+
+static int serve(struct server *server) {
+    for (int status = -1;;) {
+        union channel_message message;
+        struct err e;
+        switch (channel_receive(PROCESS_FD_CONTROL, &message, NULL, &e)) {
+        case CHANNEL_CLOSED:
+            return IPC_EXIT_ORPHANED;
+        case CHANNEL_MALFORMED:
+            return fail(&e);
+        case CHANNEL_MESSAGE:
+            break;
+        }
+        if (message.header.type == IPC_STOP)
+            return stop(message.header.id);
+        if (message.header.type != IPC_INVOKE) {
+            err_set(&e, ERR_INTERNAL, "malformed message: type %u on a control socket", message.header.type);
+            return fail(&e);
+        }
+        if ((status = answer(server, &message.invoke)) >= 0)
+            return status;
+    }
+}
+
+static int run_serve(const struct ipc_spawn *spawn, const struct shared *shared, uint64_t start_us) {
+    static struct server server; // host functions keep pointers into it
+    struct err e;
+    if (server_init(&server, shared, spawn->limits.memory_bytes, &e))
+        return fail(&e);
+    if (send_ready(0, start_us))
+        return IPC_EXIT_ORPHANED;
+    return serve(&server);
+}
+
+int worker_run(const struct ipc_spawn *spawn) {
+    uint64_t start_us = clock_monotonic_us();
+    struct shared shared;
+    struct err e;
+    if (shared_map(spawn, &shared, &e))
+        return fail(&e);
+    return spawn->role == IPC_ROLE_PREPARE ? run_prepare(spawn, &shared, start_us)
+                                           : run_serve(spawn, &shared, start_us);
+}

@@ -1,0 +1,106 @@
+// The spawn loop. Single-threaded, and it holds nothing of any guest, so every clone starts clean.
+//
+// A worker is made the child of the zygote's own parent (CLONE_PARENT): it outlives the zygote, and spearlet reaps it. A pipe holds it back
+// until its pidfd is on its way, so that ipc_spawned is the first message spearlet sees.
+#include "worker/zygote.h"
+
+#include "base/mem.h"
+#include "worker/engine.h"
+#include "worker/process.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// As fork(), but the child's parent is ours.
+static int clone_sibling(int *ret_pidfd) {
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)ret_pidfd};
+    return (int)syscall(SYS_clone3, &args, sizeof args);
+}
+
+static void run_child(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, int gate)
+    __attribute__((noreturn));
+static void run_child(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, int gate) {
+    char go;
+    if (read(gate, &go, 1) != 1)
+        _exit(IPC_EXIT_FAILED);
+    struct err e;
+    if (process_become_worker(spawn, fds, parent, &e)) {
+        channel_send_failed(fds->fds[IPC_SPAWN_FD_CONTROL], &e);
+        _exit(IPC_EXIT_FAILED);
+    }
+    _exit(worker_run(spawn));
+}
+
+static void announce(int control, int pid, int pidfd, int gate) {
+    struct ipc_spawned message = {.header = channel_header(IPC_SPAWNED, sizeof message, 0), .pid = pid};
+    // Not sent: spearlet is gone or does not listen, and the child ends at the closed gate.
+    if (channel_send(control, &message, sizeof message, pidfd) == 0 && write(gate, "", 1) != 1)
+        kill(pid, SIGKILL);
+}
+
+static int spawn_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, struct err *e) {
+    int gate[2], pidfd = -1, parent = getppid();
+    if (pipe2(gate, O_CLOEXEC))
+        return err_set_sys(e, ERR_RESOURCE_EXHAUSTED, errno, "cannot start a worker: pipe");
+    int pid = clone_sibling(&pidfd);
+    int saved = errno;
+    if (pid == 0) {
+        close(gate[1]);
+        run_child(spawn, fds, parent, gate[0]);
+    }
+    close(gate[0]);
+    if (pid > 0)
+        announce(fds->fds[IPC_SPAWN_FD_CONTROL], pid, pidfd, gate[1]);
+    close(gate[1]);
+    mem_close_fd(&pidfd);
+    if (pid > 0)
+        return 0;
+    bool exhausted = saved == EAGAIN || saved == ENOMEM;
+    return err_set_sys(e, exhausted ? ERR_RESOURCE_EXHAUSTED : ERR_RUNTIME_ERROR, saved,
+                       "cannot start a worker: clone");
+}
+
+static int check(const union channel_message *message, const struct channel_fds *fds, struct err *e) {
+    if (message->header.type != IPC_SPAWN)
+        return err_set(e, ERR_INTERNAL, "malformed message: type %u on the spawn socket", message->header.type);
+    if (message->spawn.role != IPC_ROLE_PREPARE && message->spawn.role != IPC_ROLE_SERVE)
+        return err_set(e, ERR_INTERNAL, "malformed message: unknown role %u", message->spawn.role);
+    if (fds->count != IPC_SPAWN_FD_COUNT)
+        return err_set(e, ERR_INTERNAL, "malformed message: %zu descriptors, %d were expected", fds->count,
+                       IPC_SPAWN_FD_COUNT);
+    return 0;
+}
+
+// False when the spawn socket is closed.
+static bool serve_one(void) {
+    union channel_message message;
+    struct channel_fds fds;
+    struct err e;
+    enum channel_outcome outcome = channel_receive(IPC_ZYGOTE_FD, &message, &fds, &e);
+    if (outcome == CHANNEL_CLOSED)
+        return false;
+    int failed = outcome == CHANNEL_MALFORMED || check(&message, &fds, &e) || spawn_worker(&message.spawn, &fds, &e);
+    if (failed && fds.count)
+        channel_send_failed(fds.fds[IPC_SPAWN_FD_CONTROL], &e);
+    channel_fds_close(&fds);
+    return true;
+}
+
+int zygote_run(void) {
+    struct err e;
+    if (process_become_zygote(&e)) {
+        fprintf(stderr, "spear-worker: %s\n", e.text);
+        return IPC_EXIT_FAILED;
+    }
+    engine_warm_up();
+    while (serve_one()) {
+    }
+    return IPC_EXIT_STOPPED;
+}
