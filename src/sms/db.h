@@ -47,6 +47,7 @@ void db_end(struct db_query *q);
 struct span db_text(struct db_query *q, int column);
 int64_t db_i64(struct db_query *q, int column);
 // The first column of the only row into *ret.
-int db_one_i64(struct db *db, const char *sql, const struct db_value *values, size_t count, int64_t *ret, struct err *e);
+int db_one_i64(struct db *db, const char *sql, const struct db_value *values, size_t count, int64_t *ret,
+               struct err *e);
 
 #endif

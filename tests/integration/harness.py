@@ -66,9 +66,15 @@ def sample(name):
     return None
 
 
+LIBC = ctypes.CDLL(None)  # loaded before any fork
+
+
 def die_with_parent():
-    """Runs in the child before exec: a test run that is killed leaves no daemon behind."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    """Runs in the child before exec: a test run that is killed leaves no daemon behind.
+
+    The kernel watches the thread that forked, so daemons are started from the main thread.
+    """
+    LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def wait_until(condition, timeout_s=20, what="the condition"):

@@ -1,0 +1,122 @@
+// sms, the control plane of SPEAR: opens the store, starts the loops and the server, serves until it is told to stop.
+//
+// Settings are config.c's, the routes routes.c's, the end shutdown.c's.
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/notify.h"
+#include "sms/nodes_api.h"
+#include "sms/routes.h"
+#include "sms/shutdown.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+// Threads that write uploads and send files; libuv reads the variable at its first use.
+static const char pool_threads[] = "8";
+
+struct http_client *sms_client(struct sms *s, struct http_exchange *x) {
+    return s->clients[loop_group_index(s->loops, http_exchange_loop(x))];
+}
+
+// ---- one HTTP client a loop, made on its thread
+struct client_start {
+    struct sms *sms;
+    size_t index;
+    struct err *err;
+    uv_sem_t made;
+};
+
+static void make_client(void *arg) {
+    struct client_start *start = arg;
+    struct sms *s = start->sms;
+    http_client_new(loop_group_at(s->loops, start->index), &s->clients[start->index], start->err);
+    uv_sem_post(&start->made);
+}
+
+// Loop 0 is this thread's and does not run yet.
+static int make_clients(struct sms *s, struct err *e) {
+    struct client_start start = {.sms = s, .err = e};
+    ASSERT(uv_sem_init(&start.made, 0) == 0);
+    bool made = true;
+    for (size_t i = 0; made && i < loop_group_count(s->loops); i++) {
+        start.index = i;
+        if (i == 0) {
+            make_client(&start);
+        } else {
+            loop_post(loop_group_at(s->loops, i), make_client, &start);
+        }
+        uv_sem_wait(&start.made);
+        made = s->clients[i] != NULL;
+    }
+    uv_sem_destroy(&start.made);
+    return made ? 0 : -1;
+}
+
+static int open_data(struct sms *s, int *ret_lock_fd, struct err *e) {
+    size_t swept = 0;
+    if (file_make_dirs(s->config.data_dir, 0700, e) != 0 || file_lock_dir(s->config.data_dir, ret_lock_fd, e) != 0 ||
+        store_open(s->config.data_dir, &s->store, &swept, e) != 0) {
+        return err_wrap(e, "data directory");
+    }
+    if (swept != 0) {
+        log_info("contents without a record removed count=%zu", swept);
+    }
+    s->nodes = nodes_new(s->config.heartbeat_timeout_ms);
+    return nodes_load(s, e);
+}
+
+static int start_server(struct sms *s, struct err *e) {
+    struct loop *loops[SMS_LOOPS_MAX];
+    size_t count = loop_group_count(s->loops);
+    for (size_t i = 0; i < count; i++) {
+        loops[i] = loop_group_at(s->loops, i);
+    }
+    const struct http_server_config config = {.address = s->config.http_addr, .handler = routes_handle, .ctx = s};
+    return http_server_start(&config, loops, count, &s->server, e);
+}
+
+static int start(struct sms *s, int *ret_lock_fd, struct err *e) {
+    if (open_data(s, ret_lock_fd, e) != 0 || loop_group_new(s->config.threads, &s->loops, e) != 0) {
+        return -1;
+    }
+    return make_clients(s, e) != 0 ? -1 : start_server(s, e);
+}
+
+static int serve(struct sms *s) {
+    AUTO_CLOSE int lock_fd = -1;
+    struct err err;
+    if (start(s, &lock_fd, &err) != 0) {
+        log_error("start failed error=\"%s\"", err.text);
+        return EXIT_FAILURE;
+    }
+    shutdown_watch(s);
+    log_info("listening address=%s data_dir=%s threads=%zu", http_server_address(s->server), s->config.data_dir,
+             loop_group_count(s->loops));
+    notify_ready(http_server_address(s->server));
+    loop_group_run(s->loops);
+    store_stop(s->store);
+    loop_group_free(s->loops);
+    store_close(s->store);
+    nodes_free(s->nodes);
+    log_info("ended");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+    struct sms s = {0};
+    struct err err;
+    bool run = false;
+    if (sms_config_read(argc, argv, &s.config, &run, &err) != 0) {
+        fprintf(stderr, "sms: %s\n", err.text);
+        return err_kind_info(err.kind)->exit_code;
+    }
+    int code = EXIT_SUCCESS;
+    if (run) {
+        log_init("sms", s.config.log_level, s.config.log_format);
+        signal(SIGPIPE, SIG_IGN);
+        setenv("UV_THREADPOOL_SIZE", pool_threads, 0);
+        code = serve(&s);
+    }
+    sms_config_done(&s.config);
+    return code;
+}

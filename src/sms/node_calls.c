@@ -1,0 +1,46 @@
+// What sms tells its nodes by itself: short calls, bounded in number and time, whose failure only costs promptness.
+#include "sms/node_calls.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { TOTAL_TIMEOUT_MS = 2000, NODES_TOLD_MAX = 128 };
+
+struct told {
+    char http_address[NODE_ADDRESS_TEXT];
+    char task_id[UUID_TEXT + 1];
+};
+
+static void told_done(void *ctx, int status, enum http_call_failure failure, const struct err *e) {
+    struct told *t = ctx;
+    if (failure != HTTP_CALL_OK) {
+        log_debug("node not told of a deleted task node=%s task_id=%s error=\"%s\"", t->http_address, t->task_id,
+                  e != NULL ? e->text : "");
+    } else {
+        log_debug("node told of a deleted task node=%s task_id=%s status=%d", t->http_address, t->task_id, status);
+    }
+    free(t);
+}
+
+static void tell(struct http_client *client, const struct node_candidate *node, const char *task_id) {
+    struct told *t = NEW(struct told);
+    AUTO_FREE char *url = mem_printf("http://%s/tasks/%s", node->http_address, task_id);
+    memcpy(t->http_address, node->http_address, sizeof t->http_address);
+    snprintf(t->task_id, sizeof t->task_id, "%s", task_id);
+    const struct http_call_config config = {.method = "DELETE",
+                                            .url = url,
+                                            .connect_timeout_ms = TOTAL_TIMEOUT_MS,
+                                            .total_timeout_ms = TOTAL_TIMEOUT_MS,
+                                            .done = told_done,
+                                            .ctx = t};
+    http_call_start(client, &config);
+}
+
+void node_calls_task_deleted(struct sms *s, struct http_client *client, const char *task_id) {
+    struct node_candidate *nodes = mem_calloc(NODES_TOLD_MAX, sizeof *nodes);
+    size_t count = nodes_online(s->nodes, NODES_TOLD_MAX, nodes);
+    for (size_t i = 0; i < count; i++) {
+        tell(client, &nodes[i], task_id);
+    }
+    free(nodes);
+}

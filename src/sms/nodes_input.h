@@ -1,0 +1,16 @@
+// The uuid of a node as requests give it.
+#ifndef SPEAR_SMS_NODES_INPUT_H
+#define SPEAR_SMS_NODES_INPUT_H
+
+#include "base/id.h"
+#include "net/http_server.h"
+#include "sms/answer.h"
+
+// In lower case; false when it is none.
+bool nodes_input_uuid(struct span text, char ret_uuid[UUID_TEXT + 1]);
+// The path parameter {uuid}; what is none is answered 404 and false.
+bool nodes_input_path(struct http_exchange *x, char ret_uuid[UUID_TEXT + 1]);
+// ERR_NODE_NOT_FOUND
+int nodes_input_missing(struct span uuid, struct err *e);
+
+#endif

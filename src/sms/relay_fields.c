@@ -1,0 +1,123 @@
+// Which header fields cross a gateway, and which it adds; see relay_fields.h. Next step: relay.c.
+#include "sms/relay_fields.h"
+
+#include "base/mem.h"
+
+enum { ADDED_MAX = 4, TEXT_MAX = 16 * 1024 };
+
+// RFC 9110 §7.6.1, and what the two HTTP libraries set themselves.
+static const char *const hop_by_hop[] = {"connection",
+                                         "proxy-connection",
+                                         "keep-alive",
+                                         "te",
+                                         "trailer",
+                                         "transfer-encoding",
+                                         "upgrade",
+                                         "host",
+                                         "date",
+                                         "expect",
+                                         "proxy-authorization",
+                                         "content-length",
+                                         "via",
+                                         "x-forwarded-for",
+                                         "x-node-http-addr",
+                                         "proxy-authenticate"};
+
+static bool is_listed(struct span list, struct span name) {
+    struct span part;
+    while (span_next(&list, ',', &part)) {
+        part = span_trim(part);
+        if (part.n == name.n && strncasecmp(part.p, name.p, name.n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The Connection field of either message names more fields that end here.
+static bool is_named_by_connection(const struct http_header *headers, size_t count, struct span name) {
+    for (size_t i = 0; i < count; i++) {
+        if (span_equal_nocase(headers[i].name, "connection") && is_listed(headers[i].value, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_name(struct span name) {
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        if (c <= ' ' || c >= 0x7f || c == ':') {
+            return false;
+        }
+    }
+    return name.n > 0;
+}
+
+static bool crosses(const struct http_header *headers, size_t count, const struct http_header *field) {
+    for (size_t i = 0; i < COUNT_OF(hop_by_hop); i++) {
+        if (span_equal_nocase(field->name, hop_by_hop[i])) {
+            return false;
+        }
+    }
+    return is_name(field->name) && http_field_value_ok(field->value) &&
+           !is_named_by_connection(headers, count, field->name);
+}
+
+// Every value of a field, as one list with ours at its end (RFC 9110 §5.3).
+static void join_values(const struct http_header *headers, size_t count, const char *name, const char *ours,
+                        struct buf *to) {
+    buf_init(to, TEXT_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (span_equal_nocase(headers[i].name, name) && http_field_value_ok(headers[i].value)) {
+            buf_printf(to, "%.*s, ", SPAN_ARGS(headers[i].value));
+        }
+    }
+    buf_append_text(to, ours);
+}
+
+static void add(struct relay_fields *f, struct span name, struct span value) {
+    f->list[f->count++] = (struct http_header){name, value};
+}
+
+static void copy_crossing(const struct http_header *headers, size_t count, struct relay_fields *ret) {
+    *ret = (struct relay_fields){.content_length = -1};
+    ret->list = mem_calloc(count + ADDED_MAX, sizeof *ret->list);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t length = 0;
+        if (crosses(headers, count, &headers[i])) {
+            ret->list[ret->count++] = headers[i];
+        } else if (span_equal_nocase(headers[i].name, "content-length") && span_to_u64(headers[i].value, &length) &&
+                   length <= INT64_MAX) {
+            ret->content_length = (int64_t)length;
+        }
+    }
+    join_values(headers, count, "via", "1.1 sms", &ret->via);
+    add(ret, SPAN_LITERAL("Via"), buf_span(&ret->via));
+}
+
+void relay_fields_request(struct http_exchange *x, struct relay_fields *ret) {
+    size_t count = 0;
+    const struct http_header *headers = http_headers(x, &count);
+    copy_crossing(headers, count, ret);
+    struct span peer = span_of(http_peer_address(x));
+    size_t colon = peer.n;
+    while (colon > 0 && peer.p[colon - 1] != ':') {
+        colon--;
+    }
+    AUTO_FREE char *host = span_dup(span_slice(peer, 0, colon > 0 ? colon - 1 : peer.n));
+    join_values(headers, count, "x-forwarded-for", host, &ret->forwarded);
+    add(ret, SPAN_LITERAL("X-Forwarded-For"), buf_span(&ret->forwarded));
+}
+
+void relay_fields_answer(const struct http_header *headers, size_t count, const char *node, struct relay_fields *ret) {
+    copy_crossing(headers, count, ret);
+    buf_init(&ret->forwarded, 1);
+    add(ret, SPAN_LITERAL("X-Node-Http-Addr"), span_of(node));
+}
+
+void relay_fields_done(struct relay_fields *f) {
+    free(f->list);
+    buf_done(&f->forwarded);
+    buf_done(&f->via);
+}

@@ -1,0 +1,34 @@
+// What the parts of sms share: one struct, made by main.c, passed to every handler as its ctx.
+//
+// Immutable once it serves, but for the counters and what guards itself (store, nodes).
+#ifndef SPEAR_SMS_SMS_H
+#define SPEAR_SMS_SMS_H
+
+#include "base/loop_group.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "sms/config.h"
+#include "sms/nodes.h"
+#include "sms/store.h"
+
+#include <stdatomic.h>
+
+enum { SMS_LOOPS_MAX = 64 };
+
+struct sms {
+    struct sms_config config;
+    struct loop_group *loops;
+    struct http_server *server;
+    struct http_client *clients[SMS_LOOPS_MAX]; // one a loop, used on that loop only
+    struct store *store;
+    struct nodes *nodes;
+    _Atomic int64_t tasks_revision; // of the database, as last committed
+    // what /metrics counts
+    _Atomic uint64_t uploads_running, uploads_total, uploads_failed_total, upload_bytes_total;
+    _Atomic uint64_t relays_running, relays_total, relays_failed_total;
+};
+
+// The client of the loop that the exchange lives on.
+struct http_client *sms_client(struct sms *s, struct http_exchange *x);
+
+#endif
