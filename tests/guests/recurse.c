@@ -1,16 +1,14 @@
 // Calls itself for ever: exhausts whatever stack the engine has. Its frames are small in the guest's own memory.
 #include <stdio.h>
 
-static unsigned down(volatile unsigned *above);
-static unsigned (*volatile step)(volatile unsigned *above) = down;
+static unsigned down(unsigned above);
+static unsigned (*volatile step)(unsigned above) = down;
 
-static unsigned down(volatile unsigned *above) {
-    volatile unsigned here = *above + 1;
-    return step(&here) + here;
+static unsigned down(unsigned above) {
+    return step(above + 1) + above;
 }
 
 int main(void) {
-    volatile unsigned first = 0;
-    printf("%u\n", step(&first));
+    printf("%u\n", step(0));
     return 0;
 }
