@@ -24,6 +24,7 @@ static void destroy(struct http_connection *c) {
     buf_done(&c->pending);
     http_output_done(&c->out);
     free(c->memory);
+    http_parser_free(c);
     http_server_unref(c->shard->server);
     free(c);
 }
@@ -497,7 +498,7 @@ void http_connection_new(struct http_shard *shard, int fd, const struct sockaddr
     buf_init(&c->x.collected, 0);
     buf_init(&c->pending, (size_t)2 * HTTP_READ_BYTES);
     http_output_init(&c->out);
-    http_parser_init(c);
+    http_parser_new(c);
     c->quiet_since_ms = http_connection_now_ms(c);
     c->read_deadline_ms = c->quiet_since_ms + shard->server->config.idle_timeout_ms;
     http_server_ref(shard->server);

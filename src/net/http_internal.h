@@ -21,7 +21,6 @@
 #include "base/mem.h"
 #include "net/http_server.h"
 
-#include <llhttp.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 
@@ -186,7 +185,7 @@ struct http_connection {
     uint64_t read_deadline_ms, write_deadline_ms, quiet_since_ms; // uv_now; 0: none
     size_t linger_bytes;
     // parsing
-    llhttp_t parser;
+    struct http_parser *parser; // llhttp's; http_parser.c knows it
     struct http_request_memory *memory;
     size_t head_bytes, chunk_bytes, trailer_bytes; // read of each
     size_t chunk_extension_bytes;
@@ -247,7 +246,8 @@ void http_connection_overrule(struct http_connection *c, struct http_refusal ref
 
 // http_parser.c
 enum http_parsed { HTTP_PARSED_MORE, HTTP_PARSED_DONE, HTTP_PARSED_REFUSED };
-void http_parser_init(struct http_connection *c);
+void http_parser_new(struct http_connection *c);
+void http_parser_free(struct http_connection *c);
 void http_parser_reset(struct http_connection *c); // for the next request
 enum http_parsed http_parser_head(struct http_connection *c, const char *p, size_t n, size_t *ret_used);
 enum http_parsed http_parser_chunks(struct http_connection *c, const char *p, size_t n, size_t *ret_used);

@@ -4,12 +4,18 @@
 // no buffer of its own. Bodies with a length do not come here (http_body.c).
 #include "net/http_internal.h"
 
+#include <llhttp.h>
+
 enum {
     FIELD_OVERHEAD_BYTES = 4,    // ": " and CRLF
     REQUEST_LINE_BYTES_MAX = 64, // around the target: method, blanks, version
     LEADING_BYTES_MAX = 4,       // RFC 9112 §2.2: an empty line before a request; two are borne
     CHUNK_WASTE_BYTES = 64 * 1024,
     CHUNK_WASTE_PER_BYTE = 16 // one-byte chunks cost six
+};
+
+struct http_parser {
+    llhttp_t llhttp;
 };
 
 static const struct http_refusal MALFORMED = {400, ERR_INVALID_REQUEST, "malformed request"};
@@ -117,13 +123,18 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_complete,
 };
 
-void http_parser_init(struct http_connection *c) {
-    llhttp_init(&c->parser, HTTP_REQUEST, &settings);
-    c->parser.data = c;
+void http_parser_new(struct http_connection *c) {
+    c->parser = NEW(struct http_parser);
+    http_parser_reset(c);
+}
+
+void http_parser_free(struct http_connection *c) {
+    free(TAKE(c->parser));
 }
 
 void http_parser_reset(struct http_connection *c) {
-    http_parser_init(c);
+    llhttp_init(&c->parser->llhttp, HTTP_REQUEST, &settings);
+    c->parser->llhttp.data = c;
     if (c->memory)
         c->memory->used_bytes = 0;
     c->head_bytes = c->chunk_bytes = c->trailer_bytes = c->chunk_extension_bytes = 0;
@@ -161,15 +172,16 @@ static struct http_refusal refusal_for(struct http_connection *c, llhttp_errno_t
         return BAD_VERSION;
     case HPE_INVALID_VERSION:
         // Also the code for a bare LF behind a good version.
-        return llhttp_get_http_major(&c->parser) == 1 && llhttp_get_http_minor(&c->parser) <= 1 ? MALFORMED
-                                                                                                : BAD_VERSION;
+        return llhttp_get_http_major(&c->parser->llhttp) == 1 && llhttp_get_http_minor(&c->parser->llhttp) <= 1
+                   ? MALFORMED
+                   : BAD_VERSION;
     default:
-        return (struct http_refusal){400, ERR_INVALID_REQUEST, llhttp_get_error_reason(&c->parser)};
+        return (struct http_refusal){400, ERR_INVALID_REQUEST, llhttp_get_error_reason(&c->parser->llhttp)};
     }
 }
 
 static bool is_http09(const struct http_connection *c) {
-    return c->parser.http_major == 0 && c->parser.http_minor == 9;
+    return c->parser->llhttp.http_major == 0 && c->parser->llhttp.http_minor == 9;
 }
 
 static bool head_too_large(const struct http_connection *c) {
@@ -191,9 +203,9 @@ enum http_parsed http_parser_head(struct http_connection *c, const char *p, size
         return HTTP_PARSED_MORE;
     if (c->head_bytes == 0)
         c->first_byte = p[leading];
-    llhttp_errno_t verdict = llhttp_execute(&c->parser, p + leading, n - leading);
+    llhttp_errno_t verdict = llhttp_execute(&c->parser->llhttp, p + leading, n - leading);
     bool done = verdict == HPE_PAUSED && c->parser_head_done;
-    *ret_used = done ? (size_t)(llhttp_get_error_pos(&c->parser) - p) : n;
+    *ret_used = done ? (size_t)(llhttp_get_error_pos(&c->parser->llhttp) - p) : n;
     c->head_bytes += *ret_used - leading;
     if (!done && verdict != HPE_OK)
         return head_refused(c, refusal_for(c, verdict, c->first_byte));
@@ -203,7 +215,7 @@ enum http_parsed http_parser_head(struct http_connection *c, const char *p, size
         return head_refused(c, TOO_LARGE);
     if (!done)
         return HTTP_PARSED_MORE;
-    llhttp_resume(&c->parser);
+    llhttp_resume(&c->parser->llhttp);
     return HTTP_PARSED_DONE;
 }
 
@@ -246,7 +258,7 @@ static bool check_target(struct http_connection *c) {
         split_query(x, x->target);
         return true;
     }
-    if (span_equal_text(x->target, "*") && c->parser.method == HTTP_OPTIONS) {
+    if (span_equal_text(x->target, "*") && c->parser->llhttp.method == HTTP_OPTIONS) {
         x->path = x->target;
         return true;
     }
@@ -279,10 +291,10 @@ static bool check_coding(struct http_connection *c, size_t codings, struct span 
         if (codings > 1 || !span_equal_nocase(coding, "chunked") || x->http10)
             return refuse_text(c, "the only transfer coding understood is chunked, in HTTP/1.1");
         x->content_length = -1;
-    } else if (c->parser.flags & F_CONTENT_LENGTH) {
-        if (c->parser.content_length > INT64_MAX)
+    } else if (c->parser->llhttp.flags & F_CONTENT_LENGTH) {
+        if (c->parser->llhttp.content_length > INT64_MAX)
             return refuse_text(c, "Content-Length is out of range");
-        x->content_length = (int64_t)c->parser.content_length;
+        x->content_length = (int64_t)c->parser->llhttp.content_length;
     }
     x->body_left = x->content_length > 0 ? (uint64_t)x->content_length : 0;
     x->body_complete = x->content_length == 0;
@@ -324,7 +336,7 @@ static struct special_fields find_special(struct http_connection *c) {
 }
 
 static bool check_method(struct http_connection *c) {
-    uint8_t method = c->parser.method;
+    uint8_t method = c->parser->llhttp.method;
     if (method > HTTP_SOURCE || method == HTTP_SOURCE) { // what follows are RTSP's; SOURCE brings ICE/1.0 along
         c->refusal = BAD_METHOD;
         return false;
@@ -338,18 +350,18 @@ static bool check_method(struct http_connection *c) {
 
 bool http_parser_check(struct http_connection *c) {
     struct http_exchange *x = &c->x;
-    if (c->parser.http_major != 1 || c->parser.http_minor > 1) {
+    if (c->parser->llhttp.http_major != 1 || c->parser->llhttp.http_minor > 1) {
         c->refusal = BAD_VERSION;
         return false;
     }
-    x->http10 = c->parser.http_minor == 0;
+    x->http10 = c->parser->llhttp.http_minor == 0;
     if (!check_method(c))
         return false;
     struct special_fields found = find_special(c);
     if (!check_target(c) || !check_host(c, found.hosts, found.host) || !check_coding(c, found.codings, found.coding) ||
         !check_expectation(c, found.expect))
         return false;
-    x->keep_alive = llhttp_should_keep_alive(&c->parser) != 0;
+    x->keep_alive = llhttp_should_keep_alive(&c->parser->llhttp) != 0;
     return true;
 }
 
@@ -362,14 +374,14 @@ static bool wasteful(const struct http_connection *c) {
 }
 
 enum http_parsed http_parser_chunks(struct http_connection *c, const char *p, size_t n, size_t *ret_used) {
-    llhttp_errno_t verdict = llhttp_execute(&c->parser, p, n);
+    llhttp_errno_t verdict = llhttp_execute(&c->parser->llhttp, p, n);
     bool paused = verdict == HPE_PAUSED;
-    *ret_used = paused ? (size_t)(llhttp_get_error_pos(&c->parser) - p) : n;
+    *ret_used = paused ? (size_t)(llhttp_get_error_pos(&c->parser->llhttp) - p) : n;
     c->chunk_bytes += *ret_used;
     if (!paused && verdict != HPE_OK)
         return head_refused(c, refusal_for(c, verdict, 'A'));
     if (paused)
-        llhttp_resume(&c->parser);
+        llhttp_resume(&c->parser->llhttp);
     if (c->parser_body_done)
         return HTTP_PARSED_DONE;
     return wasteful(c) ? head_refused(c, MALFORMED) : HTTP_PARSED_MORE;
