@@ -23,7 +23,9 @@ static int set_value(struct options *o, size_t index, const char *text, const ch
         return err_set(e, ERR_INVALID_CONFIGURATION, "%s: \"%.200s\" %s", label, text, reason);
     free(value->text);
     free(value->where);
-    *value = (struct option_value){mem_strdup(text), number, mem_strdup(where)};
+    value->text = mem_strdup(text);
+    value->number = number;
+    value->where = mem_strdup(where);
     return 0;
 }
 

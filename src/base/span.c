@@ -11,7 +11,7 @@ struct span span_slice(struct span s, size_t from, size_t n) {
         from = s.n;
     if (n > s.n - from)
         n = s.n - from;
-    return span_make(s.p ? s.p + from : NULL, n);
+    return s.p ? span_make(s.p + from, n) : span_of(NULL);
 }
 
 bool span_equal(struct span a, struct span b) {
