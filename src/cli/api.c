@@ -112,6 +112,11 @@ static bool on_data(void *ctx, struct span chunk) {
     return true;
 }
 
+static ssize_t on_read(void *ctx, char *p, size_t n) {
+    struct pending *pending = ctx;
+    return pending->request->read(pending->request->ctx, p, n);
+}
+
 static void on_done(void *ctx, int status, enum http_call_failure failure, const struct err *e) {
     struct pending *p = ctx;
     p->ended = true;
@@ -135,7 +140,7 @@ static void start_call(struct pending *p) {
                                                                          .headers = r->headers,
                                                                          .header_count = r->header_count,
                                                                          .body = r->body,
-                                                                         .read = r->read,
+                                                                         .read = r->read ? on_read : NULL,
                                                                          .read_length = r->read_length,
                                                                          .total_timeout_ms = r->total_timeout_ms,
                                                                          .idle_timeout_ms = r->idle_timeout_ms,
@@ -186,6 +191,13 @@ static int problem_error(const struct pending *p, struct err *e) {
                    SPAN_ARGS(body));
 }
 
+// What curl says, without the method and url that stand before it.
+static const char *reason_of(const struct pending *p) {
+    const char *found = strstr(p->error.text, p->request->path);
+    size_t length = found ? strlen(p->request->path) : 0;
+    return found && strncmp(found + length, ": ", 2) == 0 ? found + length + 2 : p->error.text;
+}
+
 static int transport_error(const struct pending *p, struct err *e) {
     const char *address = p->request->address ? p->request->address : p->api->sms_addr;
     const char *who = p->request->address ? "the node" : "sms";
@@ -194,12 +206,11 @@ static int transport_error(const struct pending *p, struct err *e) {
         snprintf(p->api->hint, API_HINT_MAX, "%s",
                  p->request->address ? "is that node still running? see: spear nodes ls"
                                      : "start it with: spear up; or name another one with --sms-addr HOST:PORT");
-        err_set(e, ERR_UNAVAILABLE, "%s", p->error.text);
-        return err_wrap(e, "cannot reach %s at %s", who, address);
+        return err_set(e, ERR_UNAVAILABLE, "cannot reach %s at %s: %s", who, address, reason_of(p));
     case HTTP_CALL_TIMEOUT:
-        return err_set(e, ERR_EXECUTION_TIMEOUT, "%s at %s did not answer in time: %s", who, address, p->error.text);
+        return err_set(e, ERR_EXECUTION_TIMEOUT, "%s at %s did not answer in time: %s", who, address, reason_of(p));
     default:
-        return err_set(e, ERR_BAD_GATEWAY, "the connection to %s at %s broke: %s", who, address, p->error.text);
+        return err_set(e, ERR_BAD_GATEWAY, "the connection to %s at %s broke: %s", who, address, reason_of(p));
     }
 }
 

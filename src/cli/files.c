@@ -184,19 +184,19 @@ static const struct flag get_flags[] = {
     {"meta", 0, NULL, "show what sms knows of the file instead of its content"},
 };
 
-static int get_to_stdout(struct api *api, const char *id, bool refuse_binary, struct err *e) {
-    struct download download = {.file_id = id, .fd = STDOUT_FILENO, .refuse_binary = refuse_binary};
+static int get_to_stdout(struct api *api, const char *id, const char *name, bool refuse_binary, struct err *e) {
+    struct download download = {.file_id = id, .name = name, .fd = STDOUT_FILENO, .refuse_binary = refuse_binary};
     int result = transfer_download(api, &download, e);
     if (result != 0 && e->kind == ERR_INVALID_REQUEST && refuse_binary)
         snprintf(api->hint, API_HINT_MAX, "write it to a file with -o FILE, or to the terminal all the same with -o -");
     return result;
 }
 
-static int get_to_file(struct api *api, const char *id, const char *path, struct err *e) {
+static int get_to_file(struct api *api, const char *id, const char *name, const char *path, struct err *e) {
     struct output_file file;
     if (output_file_open(path, &file, e) != 0)
         return -1;
-    int result = transfer_download(api, &(struct download){.file_id = id, .fd = file.fd}, e);
+    int result = transfer_download(api, &(struct download){.file_id = id, .name = name, .fd = file.fd}, e);
     if (result == 0)
         result = output_file_commit(&file, e);
     output_file_done(&file);
@@ -251,8 +251,8 @@ static int run_get(struct cli *cli, const struct args *args) {
     int result = resolve(&api, args->rest[0], id, &e);
     if (result == 0)
         result = meta        ? get_meta(&api, id, &e)
-                 : to_stdout ? get_to_stdout(&api, id, !output && cli->stdout_tty, &e)
-                             : get_to_file(&api, id, output, &e);
+                 : to_stdout ? get_to_stdout(&api, id, args->rest[0], !output && cli->stdout_tty, &e)
+                             : get_to_file(&api, id, args->rest[0], output, &e);
     int code = result == 0 ? 0 : output_error(cli, &e, api.hint);
     api_done(&api);
     return output_finish(cli, code);

@@ -6,10 +6,11 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
+#include "cli/typed_call.h"
 
 #include <stdio.h>
 
-enum { HEADERS_MAX = 64, HEADERS_OWN = 3, ANSWER_MARGIN_MS = 10000, RECORD_TIMEOUT_MS = 10000 };
+enum { HEADERS_MAX = 64, HEADERS_OWN = 1, ANSWER_MARGIN_MS = 10000, RECORD_TIMEOUT_MS = 10000 };
 
 struct header_list {
     struct http_header items[HEADERS_MAX];
@@ -69,10 +70,6 @@ int invocation_check_flags(const struct args *flags, struct err *e) {
 // ---- the call
 
 static void add_own_headers(struct header_list *list, const struct invocation *i, char timeout_text[32]) {
-    if (i->function)
-        list->items[list->count++] = (struct http_header){SPAN_LITERAL("x-function"), span_of(i->function)};
-    if (i->params)
-        list->items[list->count++] = (struct http_header){SPAN_LITERAL("x-params"), span_of(i->params)};
     if (!i->timeout_ms)
         return;
     snprintf(timeout_text, 32, "%llu", (unsigned long long)i->timeout_ms);
@@ -143,10 +140,11 @@ int invocation_run(struct api *api, const struct invocation *invocation, struct 
     buf_init(&result->output, API_BODY_MAX);
     buf_init(&result->log, API_BODY_MAX);
     buf_init(&result->record, API_BODY_MAX);
-    int outcome = call_task(api, invocation, result);
-    if (outcome != 0)
+    buf_init(&result->results, API_BODY_MAX);
+    int outcome = invocation->function ? typed_call_run(api, invocation, result) : call_task(api, invocation, result);
+    if (!invocation->function && outcome != 0)
         read_exit_code(result);
-    else
+    else if (!invocation->function)
         buf_append_span(&result->output, buf_span(&result->reply.body));
     if ((outcome != 0 || invocation->want_record) && result->reply.execution_id[0] && result->reply.node_addr[0])
         fetch_record(api, result);
@@ -158,6 +156,7 @@ void invocation_result_done(struct invocation_result *result) {
     buf_done(&result->output);
     buf_done(&result->log);
     buf_done(&result->record);
+    buf_done(&result->results);
 }
 
 int invocation_exit_code(const struct invocation_result *result) {

@@ -16,11 +16,12 @@ struct invocation {
 
 struct invocation_result {
     struct api_reply reply;
-    struct buf output; // of a failed guest too
-    struct buf log;    // from the record
-    struct buf record; // the execution's record as JSON, "" when it was not fetched
-    int exit_code;     // of a guest that ended with a code other than 0; else 0
-    struct err error;  // why it failed; ERR_NONE on success
+    struct buf output;  // of a failed guest too
+    struct buf results; // of a named export: a JSON array; "" when there are none
+    struct buf log;     // from the record
+    struct buf record;  // the execution's record as JSON, "" when it was not fetched
+    int exit_code;      // of a guest that ended with a code other than 0; else 0
+    struct err error;   // why it failed; ERR_NONE on success
 };
 
 // Checks --header and --params by themselves. ERR_INVALID_CONFIGURATION.

@@ -32,9 +32,12 @@ static int read_payload(const struct args *args, struct buf *payload, struct err
 }
 
 // On a terminal the next prompt starts on a line of its own.
-static void print_output(const struct cli *cli, const struct buf *output) {
+static void print_output(const struct cli *cli, const struct invocation_result *result) {
+    const struct buf *output = &result->output;
     fwrite(output->p, 1, output->n, stdout);
-    if (cli->stdout_tty && output->n && output->p[output->n - 1] != '\n')
+    if (result->results.n)
+        printf("%s\n", buf_text(&result->results));
+    else if (cli->stdout_tty && output->n && output->p[output->n - 1] != '\n')
         putchar('\n');
 }
 
@@ -54,7 +57,7 @@ static int invoke_task(struct api *api, const struct invocation *invocation, boo
     if (cli->json && result.record.n)
         output_json_line(buf_span(&result.record));
     else
-        print_output(cli, &result.output);
+        print_output(cli, &result);
     fflush(stdout);
     if (!cli->json && (show_log || outcome != 0))
         fwrite(result.log.p, 1, result.log.n, stderr);

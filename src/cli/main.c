@@ -48,7 +48,7 @@ static void print_overview(FILE *to) {
                 "Runs WebAssembly functions, on this machine or on a cluster.\n\ncommands:\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         struct span name = span_of(commands[i]->name), first = span_slice(name, 0, span_find(name, ' '));
-        if (first.n != name.n && !span_equal_text(first, group))
+        if (!span_equal_text(first, group) && (first.n != name.n || group[0]))
             fprintf(to, "\n");
         group = first.n == name.n ? "" : first.p[0] == 'f' ? "files" : first.p[0] == 't' ? "tasks" : "nodes";
         fprintf(to, "  %-*s %s\n", COMMAND_COLUMN, commands[i]->name, commands[i]->summary);

@@ -121,8 +121,10 @@ static int check_head(const char *path, struct span head, const char **ret_hint,
 int module_file_open(const char *path, struct local_file *ret, const char **ret_hint, struct err *e) {
     struct local_file f = {.fd = -1};
     char head[HEAD_BYTES];
-    if (local_file_open(path, &f, e) != 0)
+    if (local_file_open(path, &f, e) != 0) {
+        *ret_hint = "name a module file: its path is taken from the current directory";
         return -1;
+    }
     ssize_t n = pread(f.fd, head, sizeof head, 0);
     if (check_head(path, span_make(head, n > 0 ? (size_t)n : 0), ret_hint, e) != 0) {
         local_file_done(&f);

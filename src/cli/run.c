@@ -145,11 +145,13 @@ static const char *hint_for(const struct run *r, enum err_kind kind) {
     }
 }
 
-static int report(struct run *r, const struct invocation_result *result) {
+static int report(struct run *r, struct invocation_result *result) {
     struct err e = result->error;
     int code = invocation_exit_code(result);
     const struct buf *output = r->cli->json ? &result->record : &result->output;
-    if (!give(r, STDOUT_FILENO, output, &code))
+    if (r->cli->json || result->results.n)
+        buf_append_char(r->cli->json ? &result->record : &result->results, '\n');
+    if (!give(r, STDOUT_FILENO, output, &code) || (!r->cli->json && !give(r, STDOUT_FILENO, &result->results, &code)))
         return code;
     if (!r->cli->json && !give(r, STDERR_FILENO, &result->log, &code))
         return code;

@@ -124,7 +124,8 @@ static void take_head(void *ctx, const struct http_header *headers, size_t count
     for (size_t i = 0; i < count; i++)
         if (span_equal_nocase(headers[i].name, "content-length"))
             span_to_u64(headers[i].value, &total);
-    progress_start(&r->progress, r->api->cli, "download", r->download->file_id, total);
+    if (!isatty(r->download->fd)) // a bar and the content would be mixed up
+        progress_start(&r->progress, r->api->cli, "download", r->download->name, total);
 }
 
 // Control characters that no text has.

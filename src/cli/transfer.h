@@ -25,6 +25,7 @@ int transfer_upload(struct api *api, const struct upload *upload, struct uploade
 
 struct download {
     const char *file_id;
+    const char *name; // shown by the progress bar
     int fd;
     bool refuse_binary; // for a terminal: ERR_INVALID_REQUEST when the file is no text
 };
