@@ -25,6 +25,13 @@ demo: setup ## the main job end to end: compile, upload, register, invoke
 test: setup ## every test suite, also with sanitizers and without the engine
 	@tools/test.sh
 
+bench: all ## medians, p99 and ratios of the real programs on loopback; BUILD/bench.json
+	@ninja -C $(BUILD) bench/load
+	@python3 bench/bench.py $(BUILD)
+
+fuzz: setup ## every fuzzer for SECONDS (60) each
+	@tools/fuzz.sh $(or $(SECONDS),60)
+
 check: setup ## format, clang-tidy, cppcheck
 	@tools/check.sh
 
