@@ -52,6 +52,8 @@ int engine_new(const struct engine_host_function *functions, size_t function_cou
 void engine_free(struct engine *g);
 // Loads and validates prepared bytes (always as bytecode: native code in a module is never run). ERR_INVALID_CONFIGURATION with the engine's words.
 int engine_load(struct engine *g, struct span module, struct engine_module **ret, struct err *e);
+// As engine_load, but only to know: on refusal *ret_offset is where in the bytes the fault is, or -1, and e says more. Slower; writes to stdout meanwhile are lost.
+int engine_check(struct engine *g, struct span module, int64_t *ret_offset, struct err *e);
 void engine_module_free(struct engine_module *m);
 // The exported function's signature; false when there is no such export, or it is not a function.
 bool engine_export(const struct engine_module *m, struct span name, struct engine_signature *ret);

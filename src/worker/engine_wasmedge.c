@@ -5,6 +5,7 @@
 #include "worker/engine.h"
 
 #include "base/mem.h"
+#include "worker/engine_log.h"
 
 #include <wasmedge/wasmedge.h>
 
@@ -276,6 +277,25 @@ int engine_load(struct engine *g, struct span module, struct engine_module **ret
     list_exports(m);
     *ret = m;
     return 0;
+}
+
+int engine_check(struct engine *g, struct span module, int64_t *ret_offset, struct err *e) {
+    struct engine_module *m = NULL;
+    struct engine_log log;
+    struct engine_fault fault;
+    struct err refusal;
+    char text[ENGINE_LOG_BYTES];
+    engine_log_begin(&log);
+    WasmEdge_LogSetErrorLevel();
+    int failed = engine_load(g, module, &m, &refusal);
+    WasmEdge_LogOff();
+    engine_log_end(&log, text);
+    engine_module_free(m);
+    if (!failed)
+        return 0;
+    engine_log_parse(span_of(text), &fault);
+    *ret_offset = fault.offset;
+    return err_set(e, refusal.kind, "%s%s%s", refusal.text, fault.detail[0] ? ": " : "", fault.detail);
 }
 
 void engine_module_free(struct engine_module *m) {

@@ -7,14 +7,16 @@
 
 _Static_assert((int)WASM_OUTPUT_EXTRA_BYTES <= (int)IPC_PREPARE_EXTRA_BYTES, "the protocol promises enough room");
 
-static int validate(struct span prepared, const struct ipc_limits *limits, struct err *e) {
+static int validate(const struct wasm_output *prepared, const struct ipc_limits *limits, struct err *e) {
     struct engine *engine = NULL;
-    struct engine_module *module = NULL;
-    int failed =
-        engine_new(NULL, 0, NULL, limits->memory_bytes, &engine, e) || engine_load(engine, prepared, &module, e);
-    engine_module_free(module);
+    int64_t offset = -1;
+    if (engine_new(NULL, 0, NULL, limits->memory_bytes, &engine, e))
+        return -1;
+    int failed = engine_check(engine, span_make(prepared->p, prepared->n), &offset, e);
+    if (failed && offset >= 0)
+        err_wrap(e, "offset %zu", wasm_uploaded_offset(prepared, (size_t)offset));
     engine_free(engine);
-    return failed ? -1 : 0;
+    return failed;
 }
 
 int prepare_module(const struct shared *s, const struct ipc_limits *limits, uint64_t *ret_module_bytes, struct err *e) {
@@ -22,7 +24,7 @@ int prepare_module(const struct shared *s, const struct ipc_limits *limits, uint
     wasm.functions = host_functions(&wasm.function_count);
     struct guest_area area = shared_output(s);
     struct wasm_output output = {.p = area.p, .capacity = area.capacity};
-    if (wasm_prepare(s->module, &wasm, &output, e) || validate(span_make(output.p, output.n), limits, e))
+    if (wasm_prepare(s->module, &wasm, &output, e) || validate(&output, limits, e))
         return -1;
     *ret_module_bytes = output.n;
     return 0;

@@ -32,17 +32,20 @@ static void on_abort(int signal_number) {
     void *probe = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (probe == MAP_FAILED && errno == ENOMEM)
         on_no_memory();
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
+    raise(signal_number); // the handler is gone by now (SA_RESETHAND)
+}
+
+static void set_handler(int signal_number, void (*handler)(int), int flags) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    ASSERT(sigaction(signal_number, &action, NULL) == 0);
 }
 
 static void set_signals(void) {
     // What a terminal or a service manager sends to the whole group is spearlet's to act on; it ends its workers in order.
     static const int ignored[] = {SIGPIPE, SIGINT, SIGHUP, SIGQUIT, SIGTERM};
     for (size_t i = 0; i < COUNT_OF(ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    struct sigaction action = {.sa_handler = on_abort, .sa_flags = (int)(SA_NODEFER | SA_RESETHAND)};
-    sigaction(SIGABRT, &action, NULL);
+        set_handler(ignored[i], SIG_IGN, 0);
+    set_handler(SIGABRT, on_abort, (int)(SA_NODEFER | SA_RESETHAND));
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -64,6 +64,9 @@ static void read_known(struct wasm_parser *p, const struct section *section, uin
         return;
     }
     *order = section->order;
+    ASSERT(p->out->section_count < WASM_SECTIONS_MAX);
+    p->out->sections[p->out->section_count].prepared = p->out->n;
+    p->out->sections[p->out->section_count++].uploaded = start;
     r->section = section->name;
     section->read(p);
     if (!r->failed && r->at < r->end)
@@ -146,7 +149,7 @@ int wasm_prepare(struct span module, const struct wasm_limits *limits, struct wa
         .limits = limits,
         .out = out,
     };
-    out->n = 0;
+    out->n = out->section_count = 0;
     wasm_write(&p, module.p, HEADER_BYTES);
     unsigned order = 0;
     while (!p.reader.failed && p.reader.at < p.reader.end)
@@ -155,4 +158,11 @@ int wasm_prepare(struct span module, const struct wasm_limits *limits, struct wa
         check_counts(&p);
     free(p.type_offsets);
     return p.reader.failed ? -1 : 0;
+}
+
+size_t wasm_uploaded_offset(const struct wasm_output *out, size_t prepared_offset) {
+    size_t uploaded = prepared_offset;
+    for (size_t i = 0; i < out->section_count && out->sections[i].prepared <= prepared_offset; i++)
+        uploaded = prepared_offset - out->sections[i].prepared + out->sections[i].uploaded;
+    return uploaded;
 }

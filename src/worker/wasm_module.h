@@ -34,13 +34,19 @@ struct wasm_limits {
     size_t function_count;
 };
 
+enum { WASM_OUTPUT_EXTRA_BYTES = 256, WASM_SECTIONS_MAX = 12 };
 struct wasm_output {
     uint8_t *p;
     size_t n, capacity; // a prepared module is at most WASM_OUTPUT_EXTRA_BYTES longer than the uploaded one
+    struct {
+        size_t prepared, uploaded; // where the section begins
+    } sections[WASM_SECTIONS_MAX];
+    size_t section_count;
 };
-enum { WASM_OUTPUT_EXTRA_BYTES = 256 };
 
 // ERR_INVALID_CONFIGURATION with section, offset, what was found and what is allowed; ERR_RESOURCE_EXHAUSTED when `out` is too small.
 int wasm_prepare(struct span module, const struct wasm_limits *limits, struct wasm_output *out, struct err *e);
+// Where the byte at that offset of the prepared module stood in the uploaded one.
+size_t wasm_uploaded_offset(const struct wasm_output *out, size_t prepared_offset);
 
 #endif

@@ -104,7 +104,8 @@ MODULES = {
         types=[function_type((I32,)), function_type()], imports=[import_function("wasi_unstable", "proc_exit", 0)], functions=[1],
         memories=[b"\0\1"], exports=[export("_start", 0, 1), export("memory", 2, 0)], codes=[body([0x41, 5, 0x10, 0])]),
     "component": lambda: b"\0asm\x0d\0\1\0" + b"\x07\x01\x00",
-    "bad_body": lambda: command([0x6A]),  # i32.add on an empty stack
+    # i32.add on an empty stack, behind a custom section
+    "bad_body": lambda: command([])[:8] + custom("padding", b"123456") + command([0x6A])[8:],
     "big_memory": lambda: command([], memories=[b"\0" + leb(3200)]),  # 200 MiB
     "native": native,
     "names": lambda: returns(4, tail=custom("name", b"\0" * 40) + custom("producers", b"x" * 100)),

@@ -1,0 +1,272 @@
+// Host functions against a memory of 64 KiB that the test owns: bounds, counts, layouts. No engine.
+#include "base/mem.h"
+#include "worker/engine_log.h"
+#include "worker/host.h"
+#include "worker/wasi.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { MEMORY_BYTES = 65536 };
+static uint8_t *memory; // on the heap, so that a sanitizer sees what leaves it
+static struct guest guest;
+static uint8_t output[16], log_text[64];
+static bool exits;
+
+void *engine_memory_at(struct engine_memory *unused, uint32_t offset, uint64_t n) {
+    (void)unused;
+    return offset <= MEMORY_BYTES && n <= MEMORY_BYTES - offset ? memory + offset : NULL;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    static const struct span args[] = {{"prog", 4}, {"", 0}};
+    memory = mem_calloc(1, MEMORY_BYTES);
+    guest = (struct guest){.payload = SPAN_LITERAL("payload"),
+                           .output = {output, sizeof output, 0},
+                           .log = {log_text, sizeof log_text, 0},
+                           .args = args,
+                           .arg_count = 2};
+    exits = false;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    free(memory);
+    return 0;
+}
+
+static const struct engine_host_function *find(const char *module, const char *name) {
+    size_t count;
+    const struct engine_host_function *functions = host_functions(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(functions[i].module, module) == 0 && strcmp(functions[i].name, name) == 0)
+            return &functions[i];
+    fail_msg("no %s.%s", module, name);
+    return NULL;
+}
+
+// Calls with integer params, widened as the signature says.
+static int64_t call_in(const char *module, const char *name, const uint64_t *values, uint32_t count) {
+    const struct engine_host_function *f = find(module, name);
+    struct engine_value params[ENGINE_PARAMS_MAX], result = {0};
+    assert_int_equal(count, f->signature.param_count);
+    for (uint32_t i = 0; i < count; i++) {
+        params[i] = (struct engine_value){.type = f->signature.params[i], .of.i64 = (int64_t)values[i]};
+        if (params[i].type == ENGINE_I32)
+            params[i].of.i32 = (int32_t)(uint32_t)values[i];
+    }
+    f->fn(&guest, NULL, params, &result, &exits);
+    return result.type == ENGINE_I64 ? result.of.i64 : result.of.i32;
+}
+#define CALL_IN(module, name, ...)                                                                                     \
+    call_in(module, name, (uint64_t[]){__VA_ARGS__}, sizeof((uint64_t[]){__VA_ARGS__}) / 8)
+#define CALL(name, ...) CALL_IN("wasi_snapshot_preview1", name, __VA_ARGS__)
+
+static uint32_t u32_at(uint32_t at) {
+    uint32_t value;
+    memcpy(&value, memory + at, sizeof value);
+    return value;
+}
+static uint64_t u64_at(uint32_t at) {
+    uint64_t value;
+    memcpy(&value, memory + at, sizeof value);
+    return value;
+}
+static void put_u32(uint32_t at, uint32_t value) {
+    memcpy(memory + at, &value, sizeof value);
+}
+static void put_u64(uint32_t at, uint64_t value) {
+    memcpy(memory + at, &value, sizeof value);
+}
+
+static void every_function_is_there(void **state) {
+    (void)state;
+    size_t count, preview1 = 0, unstable = 0;
+    const struct engine_host_function *functions = host_functions(&count);
+    for (size_t i = 0; i < count; i++) {
+        assert_non_null(functions[i].fn);
+        assert_true(functions[i].signature.param_count <= ENGINE_PARAMS_MAX);
+        preview1 += strcmp(functions[i].module, "wasi_snapshot_preview1") == 0;
+        unstable += strcmp(functions[i].module, "wasi_unstable") == 0;
+        assert_ptr_equal(find(functions[i].module, functions[i].name), &functions[i]); // no name twice
+    }
+    assert_int_equal(preview1, 46);
+    assert_int_equal(unstable, 45);
+}
+
+static void strings_go_into_memory(void **state) {
+    (void)state;
+    assert_int_equal(CALL("args_sizes_get", 0, 8), 0);
+    assert_int_equal(u32_at(0), 2);
+    assert_int_equal(u32_at(8), 6);
+    assert_int_equal(CALL("args_get", 16, 100), 0);
+    assert_int_equal(u32_at(16), 100);
+    assert_int_equal(u32_at(20), 105);
+    assert_string_equal((char *)memory + 100, "prog");
+    assert_string_equal((char *)memory + 105, "");
+    assert_int_equal(CALL("args_get", 16, MEMORY_BYTES - 4), WASI_EFAULT);
+    assert_int_equal(CALL("args_get", MEMORY_BYTES - 4, 100), WASI_EFAULT);
+    assert_int_equal(CALL("args_sizes_get", 0, UINT32_MAX), WASI_EFAULT);
+    assert_int_equal(CALL("environ_sizes_get", 0, 4), 0);
+    assert_int_equal(CALL("environ_get", UINT32_MAX, UINT32_MAX), 0); // there is nothing to write
+}
+
+static void put_iovec(uint32_t index, uint32_t at, uint32_t n) {
+    put_u32(1000 + index * 8, at);
+    put_u32(1004 + index * 8, n);
+}
+
+static void stdin_is_read_once(void **state) {
+    (void)state;
+    put_iovec(0, 0, 3);
+    put_iovec(1, 10, 100);
+    assert_int_equal(CALL("fd_read", 0, 1000, 2, 500), 0);
+    assert_int_equal(u32_at(500), 7);
+    assert_memory_equal(memory, "pay", 3);
+    assert_memory_equal(memory + 10, "load", 4);
+    assert_int_equal(CALL("fd_read", 0, 1000, 2, 500), 0);
+    assert_int_equal(u32_at(500), 0);
+    assert_int_equal(CALL("fd_read", 0, 1000, 2, MEMORY_BYTES - 3), WASI_EFAULT);
+}
+
+static void buffers_stay_inside(void **state) {
+    (void)state;
+    assert_int_equal(CALL("fd_write", 1, 1000, WASI_IOVECS_MAX + 1, 500), WASI_EINVAL);
+    assert_int_equal(CALL("fd_write", 1, MEMORY_BYTES - 8, 2, 500), WASI_EFAULT);
+    assert_int_equal(CALL("fd_write", 1, UINT32_MAX, 1, 500), WASI_EFAULT);
+    put_iovec(0, MEMORY_BYTES, 1);
+    assert_int_equal(CALL("fd_write", 1, 1000, 1, 500), WASI_EFAULT);
+    put_iovec(0, 0xfffffff0u, 0x20);
+    assert_int_equal(CALL("fd_write", 1, 1000, 1, 500), WASI_EFAULT);
+    put_iovec(0, UINT32_MAX, 0);
+    assert_int_equal(CALL("fd_write", 1, 1000, 1, 500), 0);
+    assert_int_equal(guest.output.n, 0);
+    assert_false(exits);
+}
+
+static void output_ends_at_its_limit(void **state) {
+    (void)state;
+    put_iovec(0, 0, 10);
+    assert_int_equal(CALL("fd_write", 1, 1000, 1, 500), 0);
+    assert_int_equal(u32_at(500), 10);
+    assert_false(exits);
+    CALL("fd_write", 1, 1000, 1, 500);
+    assert_true(exits);
+    assert_true(guest.output_full);
+    assert_int_equal(guest.output.n, sizeof output);
+}
+
+static void logs_are_cut_silently(void **state) {
+    (void)state;
+    put_iovec(0, 0, 100);
+    assert_int_equal(CALL("fd_write", 2, 1000, 1, 500), 0);
+    assert_int_equal(u32_at(500), 100);
+    assert_true(guest.log_cut);
+    assert_int_equal(guest.log.n, sizeof log_text);
+}
+
+static void spear_log_checks_its_params(void **state) {
+    (void)state;
+    memcpy(memory + 40, "text", 4);
+    assert_int_equal(CALL_IN("spear", "log", 2, 40, 4), 0);
+    assert_int_equal(guest.log.n, 12);
+    assert_memory_equal(log_text, "[INFO] text\n", 12);
+    assert_int_equal(CALL_IN("spear", "log", 5, 40, 4), -EINVAL);
+    assert_int_equal(CALL_IN("spear", "log", UINT32_MAX, 40, 4), -EINVAL);
+    assert_int_equal(CALL_IN("spear", "log", 0, MEMORY_BYTES - 1, 2), -EFAULT);
+    assert_int_equal(CALL_IN("spear", "log", 0, 0, 65537), -E2BIG);
+    assert_int_equal(CALL_IN("spear", "log", 0, 0, UINT32_MAX), -E2BIG);
+}
+
+static void leaving_keeps_the_code(void **state) {
+    (void)state;
+    CALL("proc_exit", 42);
+    assert_true(exits && guest.exited);
+    assert_int_equal(guest.exit_code, 42);
+}
+
+static void put_clock(uint32_t at, uint32_t id_offset, uint64_t userdata, uint64_t timeout_ns) {
+    put_u64(at, userdata);
+    memory[at + 8] = 0;
+    put_u32(at + id_offset, 1);
+    put_u64(at + id_offset + 8, timeout_ns);
+}
+
+static void polls_know_both_layouts(void **state) {
+    (void)state;
+    put_clock(0, 16, 7, 1000);
+    put_clock(48, 16, 8, UINT64_MAX);
+    assert_int_equal(CALL("poll_oneoff", 0, 2000, 2, 500), 0);
+    assert_int_equal(u32_at(500), 1);
+    assert_int_equal(u64_at(2000), 7);
+    memset(memory, 0, 200);
+    put_clock(0, 24, 9, UINT64_MAX);
+    put_clock(56, 24, 10, 1000);
+    assert_int_equal(CALL_IN("wasi_unstable", "poll_oneoff", 0, 2000, 2, 500), 0);
+    assert_int_equal(u32_at(500), 1);
+    assert_int_equal(u64_at(2000), 10);
+}
+
+static void polls_are_bounded(void **state) {
+    (void)state;
+    assert_int_equal(CALL("poll_oneoff", 0, 2000, 0, 500), WASI_EINVAL);
+    assert_int_equal(CALL("poll_oneoff", 0, 2000, 0x10000001, 500), WASI_EINVAL);
+    assert_int_equal(CALL("poll_oneoff", MEMORY_BYTES - 47, 2000, 1, 500), WASI_EFAULT);
+    assert_int_equal(CALL("poll_oneoff", 0, MEMORY_BYTES - 31, 1, 500), WASI_EFAULT);
+    assert_int_equal(CALL("poll_oneoff", 0, 2000, 1, MEMORY_BYTES - 3), WASI_EFAULT);
+    memory[8] = 3;
+    assert_int_equal(CALL("poll_oneoff", 0, 2000, 1, 500), WASI_EINVAL);
+    memory[8] = 0;
+    put_u32(16, 2); // a CPU clock stands still while one waits
+    assert_int_equal(CALL("poll_oneoff", 0, 2000, 1, 500), 0);
+    assert_int_equal(memory[2008], WASI_ENOTSUP);
+}
+
+static void stat_has_both_layouts(void **state) {
+    (void)state;
+    memset(memory, 0xff, 128);
+    assert_int_equal(CALL("fd_filestat_get", 1, 0), 0);
+    assert_int_equal(u64_at(24), 1);
+    assert_int_equal(memory[64], 0xff);
+    memset(memory, 0xff, 128);
+    assert_int_equal(CALL_IN("wasi_unstable", "fd_filestat_get", 1, 0), 0);
+    assert_int_equal(u32_at(20), 1);
+    assert_int_equal(memory[56], 0xff);
+    assert_int_equal(CALL("fd_filestat_get", 3, 0), WASI_EBADF);
+}
+
+static void the_engine_log_gives_the_place(void **state) {
+    (void)state;
+    struct engine_fault f;
+    engine_log_parse(
+        SPAN_LITERAL(
+            "[2026-11-23 01:51:01.821] [error] validation failed: type mismatch, Code: 0x201\n"
+            "[2026-11-23 01:51:01.821] [error]     Value stack underflow.\n"
+            "[2026-11-23 01:51:01.821] [error]     In instruction: i32.add (0x65) , Bytecode offset: 0x00000023\n"
+            "[2026-11-23 01:51:01.821] [error]     At AST node: expression\n"
+            "[2026-11-23 01:51:01.821] [error]     At AST node: code section\n"),
+        &f);
+    assert_int_equal(f.offset, 0x23);
+    assert_string_equal(f.detail, "Value stack underflow, in instruction i32.add, in the code section");
+    engine_log_parse(SPAN_LITERAL("nonsense\n\n[error]"), &f);
+    assert_int_equal(f.offset, ENGINE_LOG_NO_OFFSET);
+    assert_string_equal(f.detail, "");
+}
+
+int main(void) {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(every_function_is_there),     TEST(strings_go_into_memory),   TEST(stdin_is_read_once),
+        TEST(buffers_stay_inside),         TEST(output_ends_at_its_limit), TEST(logs_are_cut_silently),
+        TEST(spear_log_checks_its_params), TEST(leaving_keeps_the_code),   TEST(polls_know_both_layouts),
+        TEST(polls_are_bounded),           TEST(stat_has_both_layouts),    TEST(the_engine_log_gives_the_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
