@@ -42,7 +42,7 @@ static void set_handler(int signal_number, void (*handler)(int), int flags) {
 
 static void set_signals(void) {
     // What a terminal or a service manager sends to the whole group is spearlet's to act on; it ends its workers in order.
-    static const int ignored[] = {SIGPIPE, SIGINT, SIGHUP, SIGQUIT, SIGTERM};
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGHUP, SIGQUIT, SIGTERM};
     for (size_t i = 0; i < COUNT_OF(ignored); i++)
         set_handler(ignored[i], SIG_IGN, 0);
     set_handler(SIGABRT, on_abort, (int)(SA_NODEFER | SA_RESETHAND));
