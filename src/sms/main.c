@@ -102,6 +102,12 @@ static int serve(struct sms *s) {
     return EXIT_SUCCESS;
 }
 
+// A connection that broke is an error code of the write, not the end of the program.
+static void ignore_broken_pipes(void) {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    ASSERT(sigaction(SIGPIPE, &ignore, NULL) == 0);
+}
+
 int main(int argc, char **argv) {
     struct sms s = {0};
     struct err err;
@@ -113,7 +119,7 @@ int main(int argc, char **argv) {
     int code = EXIT_SUCCESS;
     if (run) {
         log_init("sms", s.config.log_level, s.config.log_format);
-        signal(SIGPIPE, SIG_IGN);
+        ignore_broken_pipes();
         setenv("UV_THREADPOOL_SIZE", pool_threads, 0);
         code = serve(&s);
     }

@@ -114,7 +114,12 @@ def request(address, method, path, body=None, headers=None, timeout_s=60):
     host, port = split_address(address)
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
-        connection.request(method, path, body=body, headers=headers)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+        except (BrokenPipeError, ConnectionResetError):
+            if connection.sock is None:
+                raise
+            # The server has answered before it had the whole body, and closed.
         answer = connection.getresponse()
         return Response(answer.status, answer.headers, answer.read())
     finally:
