@@ -136,7 +136,7 @@ static void answer_start_failed(struct instance *i, const struct err *why) {
 static void on_ended(void *ctx, const struct err *why) {
     struct instance *i = ctx;
     bool was_stopping = i->state == INSTANCE_STOPPING;
-    worker_free(TAKE(i->worker));
+    struct worker *ended = TAKE(i->worker); // `why` is in it
     loop_timer_cancel(TAKE(i->stop_timer));
     if (was_stopping)
         instance_move_stopped(i);
@@ -148,6 +148,7 @@ static void on_ended(void *ctx, const struct err *why) {
     answer_start_failed(i, why);
     if (was_stopping)
         answer_all(i, &i->stop_waiters, NULL);
+    worker_free(ended);
     instance_release(i); // the worker's
 }
 
