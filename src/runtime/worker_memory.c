@@ -5,6 +5,7 @@
 #include "runtime/memory_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,7 +37,9 @@ int worker_memory_init(struct worker_memory *m, uint64_t payload_bytes, uint64_t
     if (memory_file_new("spear-worker", &m->fd, e) < 0)
         return -1;
     void *base = MAP_FAILED;
-    if (ftruncate(m->fd, (off_t)m->layout.size_bytes) == 0)
+    // Its size is sealed: a worker that could cut it short would end us with SIGBUS.
+    if (ftruncate(m->fd, (off_t)m->layout.size_bytes) == 0 &&
+        fcntl(m->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
         base = mmap(NULL, m->layout.size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
     if (base == MAP_FAILED) {
         err_set_sys(e, ERR_RESOURCE_EXHAUSTED, errno, "a worker's %llu bytes cannot be had",
