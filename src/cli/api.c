@@ -38,6 +38,8 @@ int api_init(struct api *api, struct cli *cli, const char *sms_addr, struct err 
         return -1;
     }
     api->sms_addr = mem_strdup(sms_addr ? sms_addr : "");
+    ASSERT(uv_prepare_init(&api->loop.uv, &api->before_poll) == 0);
+    api->before_poll.data = api;
     watch_signals(api);
     return 0;
 }
@@ -45,6 +47,7 @@ int api_init(struct api *api, struct cli *cli, const char *sms_addr, struct err 
 void api_done(struct api *api) {
     for (int i = 0; i < API_SIGNALS; i++)
         uv_close((uv_handle_t *)&api->signals[i], NULL);
+    uv_close((uv_handle_t *)&api->before_poll, NULL);
     http_client_free(api->client);
     loop_done(&api->loop);
     free(api->sms_addr);
@@ -52,20 +55,41 @@ void api_done(struct api *api) {
 
 // ---- waiting
 
+struct api_wait {
+    bool (*condition)(void *ctx);
+    void *ctx;
+    unsigned signals; // as many as had come before
+    bool timed_out;
+};
+
 static void set_flag(void *flag) {
     *(bool *)flag = true;
 }
 
+static bool wait_is_over(const struct api *api) {
+    const struct api_wait *w = api->waiting;
+    return w->timed_out || api->signal_count != w->signals || w->condition(w->ctx);
+}
+
+// Asked before each time the loop goes to sleep, for a timer's callback may have made the condition true just now.
+static void on_before_poll(uv_prepare_t *watcher) {
+    struct api *api = watcher->data;
+    if (wait_is_over(api))
+        uv_stop(&api->loop.uv);
+}
+
 bool api_wait(struct api *api, uint64_t after_ms, bool (*condition)(void *ctx), void *ctx) {
-    bool timed_out = false;
-    unsigned signals = api->signal_count;
-    struct loop_timer *timer = after_ms ? loop_timer_start(&api->loop, after_ms, set_flag, &timed_out) : NULL;
-    uv_ref((uv_handle_t *)&api->signals[0]); // a loop with nothing else to do waits for a signal
-    while (!condition(ctx) && !timed_out && signals == api->signal_count)
-        uv_run(&api->loop.uv, UV_RUN_ONCE);
-    uv_unref((uv_handle_t *)&api->signals[0]);
-    if (!timed_out)
+    struct api_wait wait = {condition, ctx, api->signal_count, false};
+    ASSERT(!api->waiting);
+    api->waiting = &wait;
+    struct loop_timer *timer = after_ms ? loop_timer_start(&api->loop, after_ms, set_flag, &wait.timed_out) : NULL;
+    uv_prepare_start(&api->before_poll, on_before_poll); // also keeps a loop alive that has nothing else to do
+    while (!wait_is_over(api))
+        uv_run(&api->loop.uv, UV_RUN_DEFAULT);
+    uv_prepare_stop(&api->before_poll);
+    if (!wait.timed_out)
         loop_timer_cancel(timer);
+    api->waiting = NULL;
     return condition(ctx);
 }
 

@@ -18,6 +18,8 @@ struct api {
     struct http_client *client;
     char *sms_addr;
     uv_signal_t signals[API_SIGNALS];
+    uv_prepare_t before_poll; // ends api_wait
+    struct api_wait *waiting;
     unsigned signal_count;   // how often a signal came
     char hint[API_HINT_MAX]; // the next step after the last failure, "" when there is none
 };
@@ -56,7 +58,7 @@ int api_json(struct api *api, const struct api_request *request, struct json_doc
 // Prints the answer's body as it is.
 int api_print(struct api *api, const struct api_request *request, struct err *e);
 
-// Runs the loop until condition(ctx), or a signal (once *seen signals differ from the count), or after_ms (0: no limit). True when the condition holds.
+// Runs the loop until condition(ctx), or a signal comes, or after_ms (0: no limit). True when the condition holds then.
 bool api_wait(struct api *api, uint64_t after_ms, bool (*condition)(void *ctx), void *ctx);
 // "/api/v1/files/" and an encoded segment, and what follows; on the heap.
 char *api_path(const char *before, const char *segment, const char *after);

@@ -98,9 +98,8 @@ static int call_task(struct api *api, const struct invocation *i, struct invocat
 static void read_record(struct invocation_result *result, json_val *record) {
     struct span log = json_string(json_get(record, "log"));
     buf_append_span(&result->log, log);
-    if (result->error.kind == ERR_NONE)
-        return; // the relayed body is the output
-    buf_reset(&result->output);
+    if (result->error.kind == ERR_NONE || result->output.n)
+        return; // the answer had the output itself
     (void)base64_decode(json_string(json_get(record, "output_base64")), &result->output, NULL);
 }
 

@@ -114,6 +114,7 @@ static int check_head(const char *path, struct span head, const char **ret_hint,
         *ret_hint = "build a core module: clang --target=wasm32-wasi, or cargo build --target wasm32-wasip1";
         return err_set(e, ERR_INVALID_CONFIGURATION, "%s is a WebAssembly component; SPEAR runs core modules", path);
     }
+    *ret_hint = "SPEAR runs core modules of version 1";
     return err_set(e, ERR_INVALID_CONFIGURATION, "%s: WebAssembly version %u is not known; version 1 is wanted", path,
                    (unsigned)(unsigned char)head.p[4]);
 }
