@@ -1,7 +1,7 @@
 // An HTTP client on an event loop, through libcurl's multi interface. The only file that includes curl.
 //
-// A client belongs to one loop; connections to a host are kept and used again. A request streams in both directions with
-// backpressure. Redirects are not followed, proxies and .netrc ignored, only http is spoken.
+// A client belongs to one loop; connections to a host are kept and used again. A request streams in both directions
+// with backpressure. Redirects are not followed, proxies and .netrc ignored, only http is spoken.
 #ifndef SPEAR_NET_HTTP_CLIENT_H
 #define SPEAR_NET_HTTP_CLIENT_H
 
@@ -31,7 +31,8 @@ struct http_call_config {
     size_t header_count;
     // The body: a span (kept by reference until done), or pulled from `read`.
     struct span body;
-    // Fills p with up to n bytes: > 0 filled, 0 end, HTTP_CALL_PAUSE nothing now (http_call_resume_read later), HTTP_CALL_ABORT.
+    // Fills p with up to n bytes: > 0 filled, 0 end, HTTP_CALL_PAUSE nothing now (http_call_resume_read later),
+    // HTTP_CALL_ABORT.
     ssize_t (*read)(void *ctx, char *p, size_t n);
     int64_t read_length; // of a pulled body; -1: chunked
     uint64_t connect_timeout_ms; // 0: 5 s
@@ -40,7 +41,8 @@ struct http_call_config {
     size_t headers_max_bytes;    // 0: 64 KiB
     // The answer's status and headers, once. May be NULL. Spans are valid during the call.
     void (*head)(void *ctx, int status, const struct http_header *headers, size_t header_count);
-    // The answer's body. True: taken. False: pause (the same bytes come again after http_call_resume). May be NULL (dropped).
+    // The answer's body. True: taken. False: pause (the same bytes come again after http_call_resume). May be NULL
+    // (dropped).
     bool (*data)(void *ctx, struct span chunk);
     // Exactly once, last; the call is gone afterwards. e is NULL on success, whatever the status.
     void (*done)(void *ctx, int status, enum http_call_failure failure, const struct err *e);

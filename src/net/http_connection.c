@@ -120,6 +120,7 @@ void http_connection_refuse(struct http_connection *c, struct http_refusal refus
     c->phase = HTTP_PHASE_EXCHANGE;
     c->read_deadline_ms = 0;
     c->x.running = true;
+    c->shard->running++;
     c->x.body = HTTP_BODY_ENDED;
     write_problem(&c->x, refusal);
 }
@@ -156,6 +157,7 @@ static void begin_exchange(struct http_connection *c) {
     atomic_fetch_add_explicit(&shard->requests_total, 1, memory_order_relaxed);
     c->phase = HTTP_PHASE_EXCHANGE;
     c->x.running = true;
+    shard->running++;
     shard->server->config.handler(&c->x, shard->server->config.ctx);
 }
 

@@ -46,7 +46,9 @@ struct http_shard {
     void (*drained)(struct http_shard *shard); // while draining: when no exchange is left
     char *scratch;                             // HTTP_READ_BYTES: what was just read
     bool open;                                 // the handles are there; connections may come
+    size_t running; // exchanges not yet answered, those whose client has gone included
     bool draining, closing;
+    bool cut;    // closing without waiting for them
     bool closed;         // its handles are closed or closing
     int64_t date_second; // of `date`
     char date[HTTP_DATE_TEXT];
@@ -191,7 +193,7 @@ struct http_connection {
     size_t chunk_extension_bytes;
     unsigned leading_bytes; // of the empty line that may stand before a request
     char first_byte;        // of the request
-    bool parser_in_value, parser_head_done, parser_body_done;
+    bool parser_in_value, parser_version_done, parser_head_done, parser_body_done;
     struct http_refusal refusal;
     union {
         struct sockaddr any;

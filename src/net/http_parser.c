@@ -70,6 +70,8 @@ static int on_field(llhttp_t *parser, const char *p, size_t n) {
     struct http_connection *c = parser->data;
     if (c->parser_head_done)
         return add_trailer(c, n);
+    if (!c->parser_version_done)
+        return refuse_with(c, BAD_VERSION);
     if (c->x.header_count == 0 || c->parser_in_value) {
         if (c->x.header_count == HTTP_FIELDS_MAX)
             return refuse_with(c, TOO_LARGE);
@@ -85,6 +87,12 @@ static int on_value(llhttp_t *parser, const char *p, size_t n) {
         return add_trailer(c, n);
     c->parser_in_value = true;
     return add_text(c, &c->memory->headers[c->x.header_count - 1].value, p, n) ? 0 : refuse_with(c, TOO_LARGE);
+}
+
+static int on_version_complete(llhttp_t *parser) {
+    struct http_connection *c = parser->data;
+    c->parser_version_done = true;
+    return 0;
 }
 
 static int on_head_complete(llhttp_t *parser) {
@@ -114,6 +122,7 @@ static int on_complete(llhttp_t *parser) {
 
 static const llhttp_settings_t settings = {
     .on_url = on_url,
+    .on_version_complete = on_version_complete,
     .on_header_field = on_field,
     .on_header_value = on_value,
     .on_headers_complete = on_head_complete,
@@ -139,7 +148,7 @@ void http_parser_reset(struct http_connection *c) {
         c->memory->used_bytes = 0;
     c->head_bytes = c->chunk_bytes = c->trailer_bytes = c->chunk_extension_bytes = 0;
     c->leading_bytes = 0;
-    c->parser_in_value = c->parser_head_done = c->parser_body_done = false;
+    c->parser_in_value = c->parser_version_done = c->parser_head_done = c->parser_body_done = false;
 }
 
 // ---- the head
@@ -180,8 +189,9 @@ static struct http_refusal refusal_for(struct http_connection *c, llhttp_errno_t
     }
 }
 
-static bool is_http09(const struct http_connection *c) {
-    return c->parser->llhttp.http_major == 0 && c->parser->llhttp.http_minor == 9;
+// "GET /" and the end of the line: HTTP/0.9, which has no head that would end.
+static bool is_http09(const struct http_connection *c, char last) {
+    return last == '\n' && c->x.target.n && !c->parser_version_done;
 }
 
 static bool head_too_large(const struct http_connection *c) {
@@ -209,7 +219,7 @@ enum http_parsed http_parser_head(struct http_connection *c, const char *p, size
     c->head_bytes += *ret_used - leading;
     if (!done && verdict != HPE_OK)
         return head_refused(c, refusal_for(c, verdict, c->first_byte));
-    if (is_http09(c)) // it has no head that would end
+    if (is_http09(c, p[n - 1]))
         return head_refused(c, BAD_VERSION);
     if (head_too_large(c))
         return head_refused(c, TOO_LARGE);

@@ -199,6 +199,7 @@ void http_response_done(struct http_exchange *x) {
     if (c->overruling)
         return;
     x->running = false;
+    c->shard->running--;
     x->body = HTTP_BODY_ENDED;
     x->abort = x->drain = NULL;
     if (x->dropped)

@@ -10,7 +10,8 @@ struct http_route {
     http_handler *handler;
 };
 
-// Literal segments win over {name}, which wins over {name...}. Answers the exchange in every case (by the handler or itself).
+// Literal segments win over {name}, which wins over {name...}. Answers the exchange in every case (by the handler or
+// itself).
 void http_route_dispatch(struct http_exchange *x, const struct http_route *routes, size_t route_count, void *ctx);
 // The percent-decoded value of a path parameter of the matched route; a bad escape was answered 400 before the handler.
 struct span http_param(struct http_exchange *x, const char *name);

@@ -27,6 +27,8 @@ static void report(struct http_shard *shard) {
 }
 
 static bool is_quiet(const struct http_shard *shard) {
+    if (shard->running)
+        return false;
     for (const struct http_connection *c = shard->first; c; c = c->next)
         if (!http_connection_is_quiet(c))
             return false;
@@ -57,7 +59,7 @@ static void close_handles(struct http_shard *shard) {
 
 // While draining or closing: is the goal reached?
 static void check_goal(struct http_shard *shard) {
-    if (shard->closing && !shard->first)
+    if (shard->closing && !shard->first && (shard->running == 0 || shard->cut))
         close_handles(shard);
     else if (shard->draining && !shard->closing && is_quiet(shard))
         report(shard);
@@ -173,6 +175,7 @@ void http_shard_drain(struct http_shard *shard) {
 
 void http_shard_close(struct http_shard *shard, bool cut) {
     shard->draining = shard->closing = true;
+    shard->cut = shard->cut || cut;
     for (struct http_connection *c = shard->first, *next; c; c = next) {
         next = c->next;
         if (cut)
@@ -180,8 +183,7 @@ void http_shard_close(struct http_shard *shard, bool cut) {
         else if (http_connection_is_quiet(c))
             http_connection_hang_up(c);
     }
-    if (!shard->first)
-        close_handles(shard);
+    check_goal(shard);
 }
 
 const char *http_shard_date(struct http_shard *shard) {

@@ -36,16 +36,16 @@ static bool within_promise(struct http_exchange *x, size_t n) {
 bool http_stream_write(struct http_exchange *x, struct span chunk) {
     ASSERT(x->answer == HTTP_ANSWER_STREAMING);
     struct http_connection *c = http_connection_of(x);
-    if (x->dropped || c->broken || x->answer_bodyless || chunk.n == 0)
+    if (x->dropped || x->answer_bodyless || chunk.n == 0)
         return true;
-    if (within_promise(x, chunk.n)) {
+    if (!c->broken && within_promise(x, chunk.n)) {
         if (x->answer_chunked)
             write_chunk(c, chunk);
         else
             http_output_write(c, &chunk, 1);
     }
     http_connection_touched(c);
-    x->answer_held = http_output_waiting(&c->out) > HTTP_OUTPUT_HIGH_BYTES;
+    x->answer_held = c->broken || http_output_waiting(&c->out) > HTTP_OUTPUT_HIGH_BYTES;
     return !x->answer_held;
 }
 

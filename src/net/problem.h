@@ -1,6 +1,8 @@
-// Error answers: application/problem+json (RFC 9457) with SPEAR's `error` and `message` members beside the standard ones.
+// Error answers: application/problem+json (RFC 9457) with SPEAR's `error` and `message` members beside the standard
+// ones.
 //
-// {"type":"about:blank","title":"Task Not Found","status":404,"detail":…,"error":"TASK_NOT_FOUND","message":…,"kind":"TaskNotFound"}
+// {"type":"about:blank","title":"Task Not
+// Found","status":404,"detail":…,"error":"TASK_NOT_FOUND","message":…,"kind":"TaskNotFound"}
 #ifndef SPEAR_NET_PROBLEM_H
 #define SPEAR_NET_PROBLEM_H
 
@@ -19,8 +21,9 @@ void http_problem_full(struct http_exchange *x, int status, const struct err *e,
 void http_respond_json(struct http_exchange *x, int status, struct json_out *out);
 // Checks that the request says application/json (or +json, or nothing at all); answers 415 and returns false otherwise.
 bool http_require_json(struct http_exchange *x);
-// Collects a body of at most max_bytes, parses it and calls fn with its root object; answers 413, 415, 400 (malformed) or 422 (not an object)
-// itself. An empty body gives fn a NULL root when `optional`. The document lives as long as the exchange.
+// Collects a body of at most max_bytes, parses it and calls fn with its root object; answers 413, 415, 400 (malformed)
+// or 422 (not an object) itself. An empty body gives fn a NULL root when `optional`. The document lives as long as the
+// exchange.
 void http_read_json(struct http_exchange *x, size_t max_bytes, bool optional,
                     void (*fn)(struct http_exchange *x, json_val *root, void *ctx), void *ctx);
 

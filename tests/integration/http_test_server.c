@@ -123,22 +123,40 @@ static void on_delay(struct http_exchange *x, void *ctx) {
     loop_timer_start(http_exchange_loop(x), number(x, "ms", 50), on_delay_over, x);
 }
 
-static void check_held(void *arg) {
-    if (!atomic_load(&server.release)) {
-        loop_timer_start(http_exchange_loop(arg), 5, check_held, arg);
-        return;
-    }
+struct hold { // in the exchange's arena
+    struct http_exchange *x;
+    struct loop_timer *timer;
+};
+
+static void end_hold(struct hold *h, const char *text) {
     atomic_fetch_sub(&server.held, 1);
-    http_respond(arg, 200, NULL, 0, SPAN_LITERAL("released\n"));
+    http_respond(h->x, 200, NULL, 0, span_of(text));
 }
 
-// Answers when /release was called.
+static void check_held(void *arg) {
+    struct hold *h = arg;
+    if (atomic_load(&server.release))
+        end_hold(h, "released\n");
+    else
+        h->timer = loop_timer_start(http_exchange_loop(h->x), 5, check_held, h);
+}
+
+static void on_hold_abort(void *ctx) {
+    struct hold *h = ctx;
+    count_abort(NULL);
+    loop_timer_cancel(h->timer);
+    end_hold(h, "nobody is there\n");
+}
+
+// Answers when /release was called, or the client has gone.
 static void on_hold(struct http_exchange *x, void *ctx) {
     (void)ctx;
-    http_on_abort(x, count_abort, NULL);
+    struct hold *h = arena_alloc(http_arena(x), sizeof *h);
+    h->x = x;
+    http_on_abort(x, on_hold_abort, h);
     atomic_store(&server.release, false);
     atomic_fetch_add(&server.held, 1);
-    loop_timer_start(http_exchange_loop(x), 5, check_held, x);
+    h->timer = loop_timer_start(http_exchange_loop(x), 5, check_held, h);
 }
 
 static void on_release(struct http_exchange *x, void *ctx) {

@@ -1,0 +1,152 @@
+"""What the tests of net/ share: starting the test server, and a wire that reads answers byte-exactly."""
+import json
+import os
+import socket
+
+import harness
+
+BIG = 3_000_000
+
+
+class TestServer(harness.Daemon):
+    """tests/integration/http_test_server.c; its options shorten the timeouts."""
+
+    name = "http-test-server"
+    __test__ = False
+
+    def command(self):
+        path = os.path.join(harness.BUILD_DIR, "tests", "integration", self.name)
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"{path} is not built; set SPEAR_BUILD_DIR to the build folder")
+        return [path, "--http-addr", self.address_wanted] + self.arguments
+
+    def is_sanitized(self):
+        with open(self.command()[0], "rb") as file:
+            return b"__asan_init" in file.read()
+
+
+class Answer:
+    def __init__(self, status, fields, body):
+        self.status = status
+        self.fields = fields
+        self.body = body
+
+    def header(self, name):
+        """The value of the only field of that name, or None."""
+        values = [value for field, value in self.fields if field.lower() == name.encode()]
+        if len(values) > 1:
+            raise AssertionError(f"{name} is there {len(values)} times")
+        return values[0] if values else None
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.fields} {self.body[:200]!r}>"
+
+
+class Wire:
+    """A connection; answers are read one after the other and nothing is read past them."""
+
+    def __init__(self, address, timeout_s=60, receive_bytes=None):
+        self.socket = socket.socket()
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.settimeout(timeout_s)
+        self.socket.connect(harness.split_address(address))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+
+    def send(self, data):
+        self.socket.sendall(data.encode("latin-1") if isinstance(data, str) else data)
+
+    def more(self):
+        part = self.socket.recv(1 << 16)
+        self.buffer += part
+        return bool(part)
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            if not self.more():
+                raise EOFError(f"the connection ended in {self.buffer!r}")
+        line, _, self.buffer = self.buffer.partition(b"\r\n")
+        return line
+
+    def exactly(self, n):
+        parts, have = [self.buffer], len(self.buffer)
+        while have < n:
+            part = self.socket.recv(1 << 16)
+            if not part:
+                raise EOFError(f"the connection ended {n - have} bytes early")
+            parts.append(part)
+            have += len(part)
+        data = b"".join(parts)
+        self.buffer = data[n:]
+        return data[:n]
+
+    def chunks(self):
+        parts = []
+        while True:
+            size = int(self.line(), 16)
+            if size == 0:
+                break
+            parts.append(self.exactly(size))
+            if self.exactly(2) != b"\r\n":
+                raise AssertionError("a chunk is longer than its size")
+        while self.line():
+            pass
+        return b"".join(parts)
+
+    def head(self):
+        status = int(self.line().split(b" ")[1])
+        fields = []
+        while True:
+            line = self.line()
+            if not line:
+                return status, fields
+            name, _, value = line.partition(b": ")
+            fields.append((name, value))
+
+    def answer(self, head=False, interim=False):
+        status, fields = self.head()
+        while status == 100 and not interim:
+            status, fields = self.head()
+        answer = Answer(status, fields, b"")
+        if head or status in (100, 204, 304):
+            return answer
+        length = answer.header("content-length")
+        if answer.header("transfer-encoding") == b"chunked":
+            if length is not None:
+                raise AssertionError("both framings")
+            answer.body = self.chunks()
+        elif length is not None:
+            answer.body = self.exactly(int(length))
+        else:
+            answer.body = self.rest()
+        return answer
+
+    def rest(self):
+        """What comes until the server closes."""
+        while self.more():
+            pass
+        data, self.buffer = self.buffer, b""
+        return data
+
+    def half_close(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        self.socket.close()
+
+    def close(self):
+        self.socket.close()
+
+
+def get(path, *fields):
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\n" + "".join(field + "\r\n" for field in fields) + "\r\n"
+
+
+def post(path, body, *fields):
+    return (f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+            + "".join(field + "\r\n" for field in fields) + "\r\n" + body)
