@@ -95,7 +95,9 @@ static void answer_bytes(struct http_exchange *x, struct download *d) {
         return;
     }
     add_header(d, SPAN_LITERAL("Content-Type"), d->record.content_type);
+    // A browser that shows an uploaded page must not run it with our origin's rights.
     add_header(d, SPAN_LITERAL("X-Content-Type-Options"), "nosniff");
+    add_header(d, SPAN_LITERAL("Content-Security-Policy"), "sandbox");
     if (result == RANGE_OK) {
         snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)offset,
                  (unsigned long long)(offset + length - 1), (unsigned long long)d->record.len);

@@ -15,7 +15,7 @@ struct node {
     uint16_t port, http_port;
     char *metadata, *resource; // JSON objects as text
     int64_t registered_at, last_heartbeat;
-    uint64_t heard_us;       // monotonic; of the last heartbeat
+    int64_t heard_us;        // monotonic; of the last heartbeat; below zero when that was before the machine started
     uint64_t avoid_until_us; // monotonic
     int64_t relays, load;
 };
@@ -63,15 +63,13 @@ static struct node *node_find(struct nodes *n, struct span uuid) {
 }
 
 static bool node_is_online(const struct nodes *n, const struct node *node, uint64_t now_us) {
-    return now_us - node->heard_us <= n->heartbeat_timeout_us;
+    return (int64_t)now_us - node->heard_us <= (int64_t)n->heartbeat_timeout_us;
 }
 
 // The moment of a heartbeat by the wall clock, on the monotonic one.
-static uint64_t monotonic_of(int64_t unix_s) {
-    uint64_t now_us = clock_monotonic_us();
+static int64_t monotonic_of(int64_t unix_s) {
     int64_t ago_s = clock_unix_s() - unix_s;
-    uint64_t ago_us = ago_s > 0 ? (uint64_t)ago_s * 1000000 : 0;
-    return now_us > ago_us ? now_us - ago_us : 0;
+    return (int64_t)clock_monotonic_us() - (ago_s > 0 ? ago_s : 0) * 1000000;
 }
 
 static void node_fill(struct node *node, const struct node_row *row) {
@@ -129,7 +127,7 @@ bool nodes_heartbeat(struct nodes *n, struct span uuid, int64_t load, int64_t *r
     struct node *node = node_find(n, uuid);
     if (node != NULL) {
         node->last_heartbeat = *ret_unix_s = clock_unix_s();
-        node->heard_us = clock_monotonic_us();
+        node->heard_us = (int64_t)clock_monotonic_us();
         node->avoid_until_us = 0;
         node->load = load >= 0 ? load : node->load;
     }

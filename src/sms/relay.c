@@ -151,7 +151,7 @@ static void describe_failure(const struct relay *r, enum http_call_failure failu
         err_set(ret, ERR_EXECUTION_TIMEOUT, "node %s did not answer within the task's limit.time_ms, %llu ms", node,
                 (unsigned long long)r->time_ms);
     } else if (failure == HTTP_CALL_CONNECT) {
-        err_set(ret, ERR_BAD_GATEWAY, "none of %zu nodes could be reached; the last was %s: %s", r->candidate_count,
+        err_set(ret, ERR_UNAVAILABLE, "none of %zu nodes could be reached; the last was %s: %s", r->candidate_count,
                 node, e->text);
     } else {
         err_set(ret, ERR_BAD_GATEWAY, "node %s broke off: %s", node, e->text);

@@ -2,6 +2,7 @@
 #include "sms/relay_fields.h"
 
 #include "base/mem.h"
+#include "net/http_fields.h"
 
 enum { ADDED_MAX = 4, TEXT_MAX = 16 * 1024 };
 
@@ -96,16 +97,18 @@ static void copy_crossing(const struct http_header *headers, size_t count, struc
     add(ret, SPAN_LITERAL("Via"), buf_span(&ret->via));
 }
 
+// The client's address without its port, IPv6 without brackets.
+static char *peer_host(struct http_exchange *x) {
+    struct span peer = span_of(http_peer_address(x)), host;
+    uint16_t port;
+    return span_dup(http_split_address(peer, &host, &port) ? host : peer);
+}
+
 void relay_fields_request(struct http_exchange *x, struct relay_fields *ret) {
     size_t count = 0;
     const struct http_header *headers = http_headers(x, &count);
     copy_crossing(headers, count, ret);
-    struct span peer = span_of(http_peer_address(x));
-    size_t colon = peer.n;
-    while (colon > 0 && peer.p[colon - 1] != ':') {
-        colon--;
-    }
-    AUTO_FREE char *host = span_dup(span_slice(peer, 0, colon > 0 ? colon - 1 : peer.n));
+    AUTO_FREE char *host = peer_host(x);
     join_values(headers, count, "x-forwarded-for", host, &ret->forwarded);
     add(ret, SPAN_LITERAL("X-Forwarded-For"), buf_span(&ret->forwarded));
 }

@@ -235,6 +235,7 @@ class Download(FilesCase):
         self.assertEqual(answer.headers["Repr-Digest"], content_digest(self.content))
         self.assertEqual(answer.headers["Accept-Ranges"], "bytes")
         self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(answer.headers["Content-Security-Policy"], "sandbox")
         self.assertIn("GMT", answer.headers["Last-Modified"])
 
     def test_head(self):

@@ -265,7 +265,9 @@ class Trouble(RelayCase):
         self.addCleanup(keeper.close)
         port = keeper.getsockname()[1]
         self.register(port)
-        self.assert_problem(self.invoke(b"x"), 502, "BAD_GATEWAY", f"127.0.0.1:{port}")
+        answer = self.invoke(b"x")
+        self.assert_problem(answer, 503, "UNAVAILABLE", f"127.0.0.1:{port}")
+        self.assertIn("Retry-After", answer.headers)
 
     def test_node_breaks_off_before_its_answer(self):
         node = self.node(lambda request: request.connection.shutdown(2))
