@@ -1,5 +1,7 @@
 """The task registry of sms: registration, look-up, lists, deletion, and what is refused."""
 import json
+import os
+import re
 import uuid
 
 import harness
@@ -242,6 +244,21 @@ class Routes(TasksCase):
             answer = self.sms.request(method, path)
             self.assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
             self.assertEqual(set(answer.headers["Allow"].split(", ")), allowed, path)
+
+    def test_the_reference_lists_the_routes_of_the_source(self):
+        def read(*path):
+            with open(os.path.join(harness.REPOSITORY, *path), encoding="utf-8") as file:
+                return file.read()
+
+        source = set(re.findall(r'\{"([A-Z]+)", "([^"]+)", ', read("src", "sms", "routes.c")))
+        documented, path = set(), None
+        for line in read("docs", "openapi-sms.yaml").splitlines():
+            found = re.match(r"  (/\S*):$|    (get|put|post|delete):$", line)
+            if found and found.group(1):
+                path = found.group(1)
+            elif found:
+                documented.add((found.group(2).upper(), path))
+        self.assertEqual(documented, source)
 
     def test_health(self):
         body = self.sms.request("GET", "/health").json()
