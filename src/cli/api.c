@@ -121,6 +121,7 @@ static void on_head(void *ctx, int status, const struct http_header *headers, si
         keep_header(&headers[i], "x-execution-id", p->reply->execution_id);
         keep_header(&headers[i], "x-node-http-addr", p->reply->node_addr);
         keep_header(&headers[i], "repr-digest", p->reply->repr_digest);
+        keep_header(&headers[i], "content-type", p->reply->content_type);
     }
     if (is_success(status) && p->request->head)
         p->request->head(p->request->ctx, headers, count);

@@ -44,7 +44,7 @@ struct api_reply {
     int status; // 0 when there was no answer
     struct buf body;
     char execution_id[API_FIELD_MAX], node_addr[API_FIELD_MAX]; // x-execution-id, x-node-http-addr, or ""
-    char repr_digest[API_FIELD_MAX];
+    char repr_digest[API_FIELD_MAX], content_type[API_FIELD_MAX];
 };
 
 int api_init(struct api *api, struct cli *cli, const char *sms_addr, struct err *e);

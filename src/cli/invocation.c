@@ -6,11 +6,10 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
-#include "cli/typed_call.h"
 
 #include <stdio.h>
 
-enum { HEADERS_MAX = 64, HEADERS_OWN = 1, ANSWER_MARGIN_MS = 10000, RECORD_TIMEOUT_MS = 10000 };
+enum { HEADERS_MAX = 64, HEADERS_OWN = 3, PARAMS_MAX = 16 * 1024, ANSWER_MARGIN_MS = 10000, RECORD_TIMEOUT_MS = 10000 };
 
 struct header_list {
     struct http_header items[HEADERS_MAX];
@@ -64,23 +63,42 @@ int invocation_check_flags(const struct args *flags, struct err *e) {
         return err_set(e, ERR_INVALID_CONFIGURATION, "--params %s: a JSON array is wanted, such as '[2, 3]'", params);
     if (params && !function)
         return err_set(e, ERR_INVALID_CONFIGURATION, "--params needs --function NAME: the default entry takes none");
+    if (function && (function[0] == '\0' || !http_field_value_ok(span_of(function))))
+        return err_set(e, ERR_INVALID_CONFIGURATION, "--function \"%s\": an export's name is wanted", function);
     return add_flag_headers(&list, flags, e);
 }
 
 // ---- the call
 
-static void add_own_headers(struct header_list *list, const struct invocation *i, char timeout_text[32]) {
+// One line of JSON, as a header takes it.
+static int compact_params(const char *params, struct buf *out, struct err *e) {
+    struct json_doc *doc CLEANUP(json_free_pointer) = NULL;
+    if (params && (json_parse(span_of(params), &doc, e) != 0))
+        return -1;
+    if (params && json_print(json_root(doc), out) != 0)
+        return err_set(e, ERR_PAYLOAD_TOO_LARGE, "--params is longer than %d bytes; give large data as payload",
+                       PARAMS_MAX);
+    return 0;
+}
+
+static void add_own_headers(struct header_list *list, const struct invocation *i, struct span params,
+                            char timeout_text[32]) {
+    if (i->function)
+        list->items[list->count++] = (struct http_header){SPAN_LITERAL("x-function"), span_of(i->function)};
+    if (params.n)
+        list->items[list->count++] = (struct http_header){SPAN_LITERAL("x-params"), params};
     if (!i->timeout_ms)
         return;
     snprintf(timeout_text, 32, "%llu", (unsigned long long)i->timeout_ms);
     list->items[list->count++] = (struct http_header){SPAN_LITERAL("x-timeout-ms"), span_of(timeout_text)};
 }
 
-static int call_task(struct api *api, const struct invocation *i, struct invocation_result *result) {
+static int call_with_params(struct api *api, const struct invocation *i, struct span params,
+                            struct invocation_result *result) {
     char timeout_text[32];
     struct header_list list = {.count = 0};
     AUTO_FREE char *path = api_path("/api/v1/tasks/", i->task, "/invoke");
-    add_own_headers(&list, i, timeout_text);
+    add_own_headers(&list, i, params, timeout_text);
     if (add_flag_headers(&list, i->flags, &result->error) != 0)
         return -1;
     return api_call(api,
@@ -93,12 +111,33 @@ static int call_task(struct api *api, const struct invocation *i, struct invocat
                     &result->reply, &result->error);
 }
 
+static int call_task(struct api *api, const struct invocation *i, struct invocation_result *result) {
+    struct buf params;
+    buf_init(&params, PARAMS_MAX);
+    int outcome = compact_params(i->params, &params, &result->error);
+    if (outcome == 0)
+        outcome = call_with_params(api, i, buf_span(&params), result);
+    buf_done(&params);
+    return outcome;
+}
+
+// The answer of a named export that printed nothing is its results; else they are in the record.
+static void take_answer(const struct invocation *i, struct invocation_result *result) {
+    struct span body = buf_span(&result->reply.body);
+    bool typed = i->function && span_starts_with(span_of(result->reply.content_type), "application/json") &&
+                 span_starts_with(body, "[");
+    buf_append_span(typed ? &result->results : &result->output, body);
+}
+
 // ---- the record
 
 static void read_record(struct invocation_result *result, json_val *record) {
     struct span log = json_string(json_get(record, "log"));
     buf_append_span(&result->log, log);
-    if (result->error.kind == ERR_NONE || result->output.n)
+    json_val *results = json_get(record, "results");
+    if (result->results.n == 0 && !json_is_null(results))
+        json_print(results, &result->results);
+    if (result->error.kind == ERR_NONE)
         return; // the answer had the output itself
     (void)base64_decode(json_string(json_get(record, "output_base64")), &result->output, NULL);
 }
@@ -140,12 +179,13 @@ int invocation_run(struct api *api, const struct invocation *invocation, struct 
     buf_init(&result->log, API_BODY_MAX);
     buf_init(&result->record, API_BODY_MAX);
     buf_init(&result->results, API_BODY_MAX);
-    int outcome = invocation->function ? typed_call_run(api, invocation, result) : call_task(api, invocation, result);
-    if (!invocation->function && outcome != 0)
+    int outcome = call_task(api, invocation, result);
+    if (outcome != 0)
         read_exit_code(result);
-    else if (!invocation->function)
-        buf_append_span(&result->output, buf_span(&result->reply.body));
-    if ((outcome != 0 || invocation->want_record) && result->reply.execution_id[0] && result->reply.node_addr[0])
+    else
+        take_answer(invocation, result);
+    if ((outcome != 0 || invocation->want_record || invocation->function) && result->reply.execution_id[0] &&
+        result->reply.node_addr[0])
         fetch_record(api, result);
     return outcome;
 }
