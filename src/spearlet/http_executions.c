@@ -1,0 +1,66 @@
+// GET /functions/executions/{id} and POST …/cancel.
+#include "spearlet/http_api.h"
+
+#include "base/mem.h"
+
+static bool wants_output(struct http_exchange *x) {
+    struct span value;
+    return http_query_value(x, "include_output", &value) &&
+           (span_equal_text(value, "true") || span_equal_text(value, "1"));
+}
+
+static struct execution *find(struct spearlet *s, struct http_exchange *x) {
+    struct span id = http_param(x, "id");
+    struct execution *record = executions_find(s->executions, id);
+    if (!record)
+        http_problem_text(x, ERR_EXECUTION_NOT_FOUND, "there is no execution \"%.*s\" here (any more)",
+                          SPAN_ARGS(span_slice(id, 0, EXECUTION_ID_MAX)));
+    return record;
+}
+
+void http_execution_get(struct http_exchange *x, void *ctx) {
+    struct spearlet *s = ctx;
+    struct execution *record = find(s, x);
+    struct execution_view view;
+    if (!record)
+        return;
+    bool with_output = wants_output(x);
+    executions_view(s->executions, record, &view);
+    struct execution_print print = {.record = record,
+                                    .state = view.state,
+                                    .outcome = view.is_finished ? view.outcome : NULL,
+                                    .instance_id = view.instance_id,
+                                    .started_ms = view.started_ms,
+                                    .with_output = with_output,
+                                    .with_log = with_output,
+                                    .output_kept = view.output_kept};
+    if (view.is_finished) {
+        print.log = span_make(view.outcome->log, view.outcome->log_bytes);
+        print.log_cut = view.outcome->log_cut;
+    }
+    struct json_out *out = json_out_new();
+    http_api_add_execution(out, json_out_object(out), &print);
+    http_respond_json(x, 200, out);
+    execution_unref(record);
+}
+
+static void on_cancelled(void *ctx, bool was_active) {
+    struct http_exchange *x = ctx;
+    struct span id = http_param(x, "id");
+    if (!was_active) {
+        http_problem_text(x, ERR_CONFLICT, "execution %.*s has finished already", SPAN_ARGS(id));
+        return;
+    }
+    struct json_out *out = json_out_new();
+    json_add_bool(out, json_out_object(out), "success", true);
+    http_respond_json(x, 200, out);
+}
+
+void http_execution_cancel(struct http_exchange *x, void *ctx) {
+    struct spearlet *s = ctx;
+    struct execution *record = find(s, x);
+    if (!record)
+        return;
+    function_service_cancel(s->functions, http_exchange_loop(x), record, on_cancelled, x);
+    execution_unref(record);
+}

@@ -1,0 +1,448 @@
+// The queue of a task on one loop, and how many instances it has.
+//
+// A creation that fails answers everybody who waits with its error and is not tried again until the next request: a
+// broken module costs one preparation a request, not a loop of them. When other instances of the task do run, waiting
+// goes on instead, and adding one pauses for a second. Next step: pool_member.c.
+#include "spearlet/instance_pool.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "spearlet/pool_member.h"
+
+#include <inttypes.h>
+
+enum { START_PAUSE_MS = 1000 };
+
+// ---- the pools of a loop
+
+static struct instance_pool *find_pool(struct service_loop *l, struct span task_id) {
+    struct string_node *node = string_table_find(&l->pools, task_id);
+    return node ? CONTAINER_OF(node, struct instance_pool, node) : NULL;
+}
+
+static struct instance_pool *pool_of(struct service_loop *l, struct function *f) {
+    const struct task *task = f->task;
+    struct instance_pool *pool = find_pool(l, span_of(task->task_id));
+    if (pool)
+        return pool;
+    size_t loops = service_loop_count(l), max = function_service_scale_max(task);
+    size_t min = task->limits.scale_min < max ? task->limits.scale_min : max;
+    pool = NEW(struct instance_pool);
+    pool->loop = l;
+    pool->function = function_ref(f);
+    pool->share = function_share(max, l->index, loops);
+    pool->keep = function_share(min, l->index, loops);
+    string_table_add(&l->pools, &pool->node, span_of(pool->function->task->task_id));
+    return pool;
+}
+
+static void free_pool(struct instance_pool *pool) {
+    struct service_loop *l = pool->loop;
+    string_table_remove(&l->pools, &pool->node);
+    loop_timer_cancel(pool->idle);
+    function_unref(pool->function);
+    free(pool);
+    if (l->closing && l->pools.count == 0)
+        l->emptied(l);
+}
+
+// ---- the queue
+
+static void append(struct instance_pool *pool, struct function_call *call) {
+    call->previous = pool->queue_last;
+    call->next = NULL;
+    if (pool->queue_last)
+        pool->queue_last->next = call;
+    else
+        pool->queue_first = call;
+    pool->queue_last = call;
+    call->is_queued = true;
+    if (!call->fresh)
+        pool->queued++;
+}
+
+static void unlink_call(struct instance_pool *pool, struct function_call *call) {
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        pool->queue_first = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    else
+        pool->queue_last = call->previous;
+    call->is_queued = false;
+    if (!call->fresh)
+        pool->queued--;
+    if (call->is_counted)
+        atomic_fetch_sub(&call->function->waiting, 1);
+    call->is_counted = false;
+}
+
+// It waits no more, whatever comes now: out of the queue, or away from the instance that starts for it alone.
+static void end_waiting(struct function_call *call) {
+    loop_timer_cancel(TAKE(call->timer));
+    service_count(call->pool->loop, SERVICE_WAITING, -1);
+    if (call->is_queued)
+        unlink_call(call->pool, call);
+    if (call->member) {
+        call->member->call = NULL;
+        call->member = NULL;
+    }
+}
+
+static void fail_waiting(struct function_call *call, const struct err *e) {
+    struct service_loop *l = call->pool->loop;
+    end_waiting(call);
+    call->pool = NULL;
+    call->outcome.error = *e;
+    service_finish(l, call);
+}
+
+static void fail_queue(struct instance_pool *pool, const struct err *e) {
+    while (pool->queue_first)
+        fail_waiting(pool->queue_first, e);
+}
+
+static void on_deadline(void *arg) {
+    struct function_call *call = arg;
+    struct instance_pool *pool = call->pool;
+    struct err e;
+    call->timer = NULL;
+    err_set(&e, ERR_EXECUTION_TIMEOUT,
+            "the deadline of %" PRIu64 " ms passed while the request waited for an instance of task \"%s\" "
+            "(%zu on this loop: %zu starting, %zu stopping)",
+            call->time_ms, pool->function->task->name, pool->total, pool->starting, pool->leaving);
+    fail_waiting(call, &e);
+    instance_pool_settle(pool);
+}
+
+static void begin_waiting(struct instance_pool *pool, struct function_call *call) {
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t left_us = call->deadline_us > now_us ? call->deadline_us - now_us : 0;
+    append(pool, call);
+    service_count(pool->loop, SERVICE_WAITING, 1);
+    call->timer = loop_timer_start(pool->loop->loop, (left_us + 999) / 1000, on_deadline, call);
+}
+
+// ---- starting and serving
+
+static bool has_room(const struct instance_pool *pool) {
+    return pool->total < pool->share;
+}
+
+static bool may_start(const struct instance_pool *pool) {
+    bool paused = pool->start_pause_us && pool->total > pool->leaving && clock_monotonic_us() < pool->start_pause_us;
+    return has_room(pool) && !paused;
+}
+
+struct idlest {
+    const struct instance_pool *except;
+    struct pool_member *member;
+};
+
+static void look_for_idlest(void *ctx, struct string_node *node) {
+    struct idlest *found = ctx;
+    struct pool_member *m = CONTAINER_OF(node, struct instance_pool, node)->ready_last;
+    if (m && m->pool != found->except && (!found->member || m->idle_since_us < found->member->idle_since_us))
+        found->member = m;
+}
+
+// One of the node's instances: when all are taken, the idlest of another task makes room.
+static bool take_instance(struct instance_pool *pool) {
+    if (service_take_instance(pool->loop))
+        return true;
+    struct idlest found = {.except = pool};
+    string_table_each(&pool->loop->pools, look_for_idlest, &found);
+    if (!found.member)
+        return false;
+    pool_member_leave(found.member, service_settings(pool->loop)->node.stop_grace_ms);
+    return service_take_instance(pool->loop);
+}
+
+static void fail_without_room(struct instance_pool *pool) {
+    struct err e;
+    if (pool->total > 0)
+        return; // one of its own will be free, or gone, sooner or later
+    err_set(&e, ERR_RESOURCE_EXHAUSTED, "the node has instances-max = %zu instances already",
+            service_settings(pool->loop)->instances_max);
+    fail_queue(pool, &e);
+}
+
+// For a call that wants an instance of its own.
+static bool serve_fresh(struct instance_pool *pool, struct function_call *call) {
+    if (!has_room(pool)) {
+        if (pool->ready_last && pool->leaving == 0)
+            pool_member_leave(pool->ready_last, service_settings(pool->loop)->node.stop_grace_ms);
+        return false;
+    }
+    if (!take_instance(pool)) {
+        fail_without_room(pool);
+        return false;
+    }
+    unlink_call(pool, call);
+    pool_member_start(pool, call); // its deadline goes on
+    return true;
+}
+
+static bool serve(struct instance_pool *pool, struct function_call *call) {
+    if (call->fresh)
+        return serve_fresh(pool, call);
+    struct pool_member *m = pool->ready_first;
+    if (!m)
+        return false;
+    end_waiting(call);
+    pool_member_run(m, call);
+    return true;
+}
+
+static void start_missing(struct instance_pool *pool) {
+    while (pool->starting < pool->queued && may_start(pool)) {
+        if (!take_instance(pool)) {
+            fail_without_room(pool);
+            return;
+        }
+        pool_member_start(pool, NULL);
+    }
+    while (pool->total - pool->leaving < pool->keep && !pool->keep_paused && may_start(pool) && take_instance(pool))
+        pool_member_start(pool, NULL);
+}
+
+void instance_pool_settle(struct instance_pool *pool) {
+    while (!pool->closing && pool->queue_first && serve(pool, pool->queue_first))
+        continue;
+    if (!pool->closing)
+        start_missing(pool);
+    if (pool->total == 0 && !pool->queue_first)
+        free_pool(pool);
+}
+
+// ---- what members tell
+
+static void on_idle(void *arg);
+
+static void watch_idle(struct instance_pool *pool) {
+    struct pool_member *m = pool->ready_last;
+    if (!m || pool->idle || pool->closing || pool->total - pool->leaving <= pool->keep)
+        return;
+    uint64_t due_us = m->idle_since_us + pool->function->task->limits.scale_idle_ms * 1000;
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t after_ms = due_us > now_us ? (due_us - now_us + 999) / 1000 : 0;
+    pool->idle = loop_timer_start(pool->loop->loop, after_ms, on_idle, pool);
+}
+
+static void on_idle(void *arg) {
+    struct instance_pool *pool = arg;
+    uint64_t idle_us = pool->function->task->limits.scale_idle_ms * 1000;
+    uint64_t now_us = clock_monotonic_us();
+    pool->idle = NULL;
+    while (pool->ready_last && pool->ready_last->idle_since_us + idle_us <= now_us &&
+           pool->total - pool->leaving > pool->keep)
+        pool_member_leave(pool->ready_last, service_settings(pool->loop)->node.stop_grace_ms);
+    watch_idle(pool);
+}
+
+static void make_ready(struct pool_member *m) {
+    struct instance_pool *pool = m->pool;
+    m->state = MEMBER_READY;
+    m->ready_next = pool->ready_first;
+    if (m->ready_next)
+        m->ready_next->ready_previous = m;
+    else
+        pool->ready_last = m;
+    pool->ready_first = m;
+}
+
+void instance_pool_released(struct pool_member *m) {
+    struct instance_pool *pool = m->pool;
+    make_ready(m);
+    m->idle_since_us = clock_monotonic_us();
+    if (!pool->queue_first) {
+        m->was_idle = true;
+        watch_idle(pool);
+    }
+    instance_pool_settle(pool);
+}
+
+void instance_pool_started(struct pool_member *m) {
+    struct instance_pool *pool = m->pool;
+    pool->start_pause_us = 0;
+    pool->keep_paused = false;
+    if (!m->single_use)
+        pool->starting--;
+    if (m->single_use && m->call) {
+        struct function_call *call = m->call;
+        end_waiting(call);
+        pool_member_run(m, call);
+        return;
+    }
+    m->single_use = false; // whom it was for has gone: anybody's
+    instance_pool_released(m);
+}
+
+void instance_pool_start_failed(struct pool_member *m, const struct err *e) {
+    struct instance_pool *pool = m->pool;
+    service_count(pool->loop, SERVICE_STARTS_FAILED, 1);
+    pool->keep_paused = true;
+    if (m->single_use) {
+        if (m->call)
+            fail_waiting(m->call, e);
+        return;
+    }
+    bool others_serve = pool->total > pool->leaving + pool->starting;
+    if (others_serve)
+        pool->start_pause_us = clock_monotonic_us() + START_PAUSE_MS * 1000;
+    else
+        fail_queue(pool, e);
+}
+
+// ---- requests
+
+static int check_queue(struct instance_pool *pool, struct function_call *call, struct err *e) {
+    const struct task *task = pool->function->task;
+    bool is_covered = may_start(pool) || (!call->fresh && pool->starting > pool->queued);
+    if (is_covered)
+        return 0;
+    if (atomic_fetch_add(&pool->function->waiting, 1) >= task->limits.queue_max) {
+        atomic_fetch_sub(&pool->function->waiting, 1);
+        return err_set(e, ERR_RESOURCE_EXHAUSTED,
+                       "the queue of task \"%s\" is full: queue.max = %" PRIu32 " requests wait", task->name,
+                       task->limits.queue_max);
+    }
+    call->is_counted = true;
+    return 0;
+}
+
+static void reject(struct service_loop *l, struct function_call *call, const struct err *e) {
+    call->rejected = true;
+    call->pool = NULL;
+    call->outcome.error = *e;
+    service_finish(l, call);
+}
+
+static void submit(struct instance_pool *pool, struct function_call *call) {
+    struct err e;
+    call->pool = pool;
+    pool->keep_paused = false;
+    if (pool->ready_first && !pool->queue_first && !call->fresh) {
+        service_admitted(pool->loop, call);
+        pool_member_run(pool->ready_first, call);
+        return;
+    }
+    if (check_queue(pool, call, &e) < 0) {
+        reject(pool->loop, call, &e);
+    } else {
+        service_admitted(pool->loop, call);
+        begin_waiting(pool, call);
+    }
+    instance_pool_settle(pool);
+}
+
+void instance_pool_submit(struct service_loop *l, struct function_call *call) {
+    struct err e;
+    if (l->closing) {
+        err_set(&e, ERR_UNAVAILABLE, "this node is stopping");
+        reject(l, call, &e);
+    } else if (atomic_load(&call->function->deleted)) {
+        err_set(&e, ERR_TASK_NOT_FOUND, "task %s was deleted", call->function->task->task_id);
+        reject(l, call, &e);
+    } else {
+        submit(pool_of(l, call->function), call);
+    }
+}
+
+void instance_pool_warm(struct service_loop *l, struct function *f) {
+    if (!l->closing && !atomic_load(&f->deleted))
+        instance_pool_settle(pool_of(l, f));
+}
+
+void instance_pool_cancel(struct function_call *call) {
+    struct instance_pool *pool = call->pool;
+    struct err e;
+    if (call->is_running) {
+        pool_member_cancel(call->member);
+        return;
+    }
+    err_set(&e, ERR_EXECUTION_TERMINATED, "execution %s was cancelled while it waited", call->record->execution_id);
+    fail_waiting(call, &e);
+    instance_pool_settle(pool);
+}
+
+// ---- the end of a pool
+
+static void close_pool(struct instance_pool *pool, uint64_t grace_ms, const struct err *e) {
+    pool->closing = true;
+    fail_queue(pool, e);
+    loop_timer_cancel(TAKE(pool->idle));
+    for (struct pool_member *m = pool->members, *next; m; m = next) {
+        next = m->next;
+        if (m->call && !m->call->is_running)
+            fail_waiting(m->call, e);
+        if (m->state != MEMBER_BROKEN) // one that is broken leaves by itself
+            pool_member_leave(m, grace_ms);
+    }
+    instance_pool_settle(pool);
+}
+
+void instance_pool_drop(struct service_loop *l, struct span task_id) {
+    struct instance_pool *pool = find_pool(l, task_id);
+    struct err e;
+    if (!pool)
+        return;
+    err_set(&e, ERR_TASK_NOT_FOUND, "task %s was deleted", pool->function->task->task_id);
+    close_pool(pool, service_settings(l)->node.stop_grace_ms, &e);
+}
+
+struct closing {
+    uint64_t grace_ms;
+    struct err error;
+};
+
+static void close_one(void *ctx, struct string_node *node) {
+    struct closing *closing = ctx;
+    close_pool(CONTAINER_OF(node, struct instance_pool, node), closing->grace_ms, &closing->error);
+}
+
+void instance_pool_close_all(struct service_loop *l, uint64_t grace_ms) {
+    struct closing closing = {.grace_ms = grace_ms};
+    err_set(&closing.error, ERR_UNAVAILABLE, "this node is stopping");
+    string_table_each(&l->pools, close_one, &closing);
+    l->closing = true; // from now on the last pool that goes says so
+    if (l->pools.count == 0)
+        l->emptied(l);
+}
+
+// ---- what can be seen
+
+struct visit {
+    void (*each)(void *ctx, const struct instance_view *view);
+    void *ctx;
+    uint64_t now_us;
+};
+
+static void visit_member(const struct visit *visit, const struct pool_member *m) {
+    bool is_idle = m->state == MEMBER_READY;
+    struct instance_view view = {
+        .instance_id = m->instance ? instance_id(m->instance) : "",
+        .task = m->pool->function->task,
+        .state = m->instance ? instance_state(m->instance) : INSTANCE_CREATING,
+        .module_digest = m->instance ? instance_module_digest(m->instance) : "",
+        .pid = m->instance ? instance_pid(m->instance) : 0,
+        .loop_index = m->pool->loop->index,
+        .created_ms = m->created_ms,
+        .invocations = m->invocations,
+        .idle_ms = is_idle && m->idle_since_us < visit->now_us ? (visit->now_us - m->idle_since_us) / 1000 : 0,
+        .execution_id = m->state == MEMBER_RUNNING && m->call ? m->call->record->execution_id : NULL,
+    };
+    visit->each(visit->ctx, &view);
+}
+
+static void visit_pool(void *ctx, struct string_node *node) {
+    struct instance_pool *pool = CONTAINER_OF(node, struct instance_pool, node);
+    for (struct pool_member *m = pool->members; m; m = m->next)
+        visit_member(ctx, m);
+}
+
+void instance_pool_each(struct service_loop *l, void (*each)(void *ctx, const struct instance_view *view), void *ctx) {
+    struct visit visit = {each, ctx, clock_monotonic_us()};
+    string_table_each(&l->pools, visit_pool, &visit);
+}

@@ -1,0 +1,152 @@
+// spearlet, the node agent of SPEAR: makes its parts, serves until it is told to stop, takes them apart again.
+//
+// The parts are in spearlet.h; requests begin in http_api.c, the end is shutdown.c's.
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/notify.h"
+#include "spearlet/http_api.h"
+#include "spearlet/shutdown.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+enum { LOOPS_MAX = 64 };
+
+// ---- what parts ask of each other
+
+static void on_task_dropped(void *ctx, struct function *f) {
+    struct spearlet *s = ctx;
+    log_info("task gone task_id=%s name=%s", f->task->task_id, f->task->name);
+    function_service_drop(s->functions, f);
+}
+
+static void on_tasks_changed(void *ctx) {
+    struct spearlet *s = ctx;
+    task_catalog_recheck(s->tasks);
+}
+
+static struct node_load current_load(void *ctx) {
+    const struct spearlet *s = ctx;
+    struct function_service_stats stats;
+    function_service_stats(s->functions, &stats);
+    return (struct node_load){.running = stats.running, .queued = stats.waiting};
+}
+
+// ---- making
+
+static int make_functions(struct spearlet *s, struct err *e) {
+    const struct spearlet_settings *settings = &s->settings;
+    if (runtime_shared_new(&settings->node, &s->runtimes, e) < 0)
+        return -1;
+    s->executions = executions_new(settings->executions_max, settings->executions_max_bytes);
+    struct function_service_config config = {
+        .loops = s->loops, .runtimes = s->runtimes, .settings = settings, .executions = s->executions};
+    return function_service_new(&config, &s->functions, e);
+}
+
+static int make_catalog(struct spearlet *s, struct err *e) {
+    struct loop *loop = loop_group_at(s->loops, 0);
+    if (sms_client_new(loop, s->settings.node.sms_http_addr, &s->sms, e) < 0)
+        return -1;
+    struct task_catalog_config config = {
+        .loop = loop, .sms = s->sms, .tasks_max = s->settings.tasks_max, .dropped = on_task_dropped, .ctx = s};
+    s->tasks = task_catalog_new(&config);
+    return 0;
+}
+
+static int start_server(struct spearlet *s, struct err *e) {
+    struct loop *loops[LOOPS_MAX];
+    size_t count = loop_group_count(s->loops);
+    for (size_t i = 0; i < count; i++)
+        loops[i] = loop_group_at(s->loops, i);
+    struct http_server_config config = {.address = s->settings.node.http_addr, .handler = http_api_handle, .ctx = s};
+    return http_server_start(&config, loops, count, &s->http, e);
+}
+
+static int start_agent(struct spearlet *s, struct err *e) {
+    const struct spearlet_config *node = &s->settings.node;
+    struct node_agent_config config = {.loop = loop_group_at(s->loops, 0),
+                                       .sms = s->sms,
+                                       .node_name = node->node_name,
+                                       .data_dir = node->data_dir,
+                                       .sms_http_addr = node->sms_http_addr,
+                                       .http_address = http_server_address(s->http),
+                                       .advertise_addr = s->settings.advertise_addr,
+                                       .heartbeat_interval_ms = s->settings.heartbeat_interval_ms,
+                                       .load = current_load,
+                                       .tasks_changed = on_tasks_changed,
+                                       .ctx = s};
+    return node_agent_new(&config, &s->agent, e);
+}
+
+// The server last: when it listens everything is there. Its connections are first served when loop 0 runs.
+static int make(struct spearlet *s, struct err *e) {
+    s->payloads.max_bytes = s->settings.payload_memory_max_bytes;
+    s->started_ms = clock_unix_ms();
+    if (loop_group_new(s->settings.threads, &s->loops, e) < 0)
+        return -1;
+    return make_functions(s, e) < 0 || make_catalog(s, e) < 0 || start_server(s, e) < 0 || start_agent(s, e) < 0 ? -1
+                                                                                                                 : 0;
+}
+
+// After the loops have stopped.
+static void free_parts(struct spearlet *s) {
+    loop_group_free(s->loops);
+    node_agent_free(s->agent);
+    task_catalog_free(s->tasks);
+    function_service_free(s->functions);
+    executions_free(s->executions);
+    runtime_shared_free(s->runtimes);
+}
+
+// ---- running
+
+static int open_data_dir(const struct spearlet *s, int *ret_lock_fd, struct err *e) {
+    const char *directory = s->settings.node.data_dir;
+    if (file_make_dirs(directory, 0700, e) < 0 || file_lock_dir(directory, ret_lock_fd, e) < 0)
+        return err_wrap(e, "data directory");
+    return 0;
+}
+
+static int serve(struct spearlet *s) {
+    AUTO_CLOSE int lock_fd = -1;
+    struct err e;
+    if (open_data_dir(s, &lock_fd, &e) < 0 || make(s, &e) < 0) {
+        log_error("start failed error=\"%s\"", e.text);
+        return err_kind_info(e.kind)->exit_code; // the system takes apart what was made
+    }
+    shutdown_watch(s);
+    log_info("listening address=%s node=%s sms=%s data_dir=%s threads=%zu engine=%s", http_server_address(s->http),
+             s->settings.node.node_name, s->settings.node.sms_http_addr, s->settings.node.data_dir,
+             loop_group_count(s->loops), runtime_has_engine() ? "wasmedge" : "none");
+    notify_ready(http_server_address(s->http));
+    loop_group_run(s->loops);
+    free_parts(s);
+    log_info("ended");
+    return EXIT_SUCCESS;
+}
+
+// A connection that broke is an error code of the write, not the end of the program.
+static void ignore_broken_pipes(void) {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    ASSERT(sigaction(SIGPIPE, &ignore, NULL) == 0);
+}
+
+int main(int argc, char **argv) {
+    struct spearlet s = {0};
+    struct err e;
+    bool run = false;
+    int code = EXIT_SUCCESS;
+    if (spearlet_config_read(argc, argv, &s.settings, &run, &e) < 0) {
+        fprintf(stderr, "spearlet: %s\n", e.text);
+        return err_kind_info(e.kind)->exit_code;
+    }
+    if (run) {
+        log_init("spearlet", s.settings.log_level, s.settings.log_format);
+        ignore_broken_pipes();
+        code = serve(&s);
+    }
+    spearlet_config_done(&s.settings);
+    return code;
+}

@@ -1,0 +1,242 @@
+// The life of one instance in its pool, as the runtime's callbacks tell it.
+//
+// What the pool does about it is in instance_pool.c. No callback frees what a caller further up still uses: a member goes
+// only when none is due, and a pool only as the last act of the event that emptied it.
+#include "spearlet/pool_member.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+// ---- going
+
+static void free_member(struct pool_member *m) {
+    struct instance_pool *pool = m->pool;
+    if (m->previous)
+        m->previous->next = m->next;
+    else
+        pool->members = m->next;
+    if (m->next)
+        m->next->previous = m->previous;
+    pool->total--;
+    pool->leaving--;
+    instance_unref(m->instance);
+    free(m);
+    instance_pool_settle(pool);
+}
+
+static void on_stopped(void *ctx, const struct err *e) {
+    struct pool_member *m = ctx;
+    (void)e; // the process is gone all the same
+    m->callbacks_due--;
+    if (m->callbacks_due == 0)
+        free_member(m);
+}
+
+// Of a member that is LEAVING. While it is being created there is nothing to stop yet.
+static void go_on_leaving(struct pool_member *m) {
+    if (m->instance && !m->stop_sent) {
+        m->stop_sent = true;
+        m->callbacks_due++;
+        instance_watch(m->instance, NULL, NULL);
+        stop_instance(m->instance, m->grace_ms, on_stopped, m);
+    } else if (m->callbacks_due == 0) {
+        free_member(m);
+    }
+}
+
+static void take_from_ready(struct pool_member *m) {
+    struct instance_pool *pool = m->pool;
+    if (m->ready_previous)
+        m->ready_previous->ready_next = m->ready_next;
+    else
+        pool->ready_first = m->ready_next;
+    if (m->ready_next)
+        m->ready_next->ready_previous = m->ready_previous;
+    else
+        pool->ready_last = m->ready_previous;
+    m->ready_previous = m->ready_next = NULL;
+}
+
+// Out of the lists and counts of its state; into those of LEAVING.
+static void set_leaving(struct pool_member *m) {
+    if (m->state == MEMBER_READY)
+        take_from_ready(m);
+    else if (m->state == MEMBER_STARTING && !m->single_use)
+        m->pool->starting--;
+    if (m->state != MEMBER_BROKEN) {
+        m->pool->leaving++;
+        service_count(m->pool->loop, SERVICE_INSTANCES, -1);
+    }
+    m->state = MEMBER_LEAVING;
+}
+
+void pool_member_leave(struct pool_member *m, uint64_t grace_ms) {
+    if (m->state == MEMBER_LEAVING)
+        return;
+    set_leaving(m);
+    m->grace_ms = grace_ms;
+    go_on_leaving(m); // it is not freed in this turn: a stop, or the creation, is still due
+}
+
+// ---- a worker that dies while it is idle
+
+static void discard_broken(void *arg) {
+    struct pool_member *m = arg;
+    m->callbacks_due--;
+    struct instance_pool *pool = m->pool;
+    pool_member_leave(m, 0);
+    instance_pool_settle(pool);
+}
+
+static void on_changed(void *ctx, struct instance *instance, enum instance_state state) {
+    struct pool_member *m = ctx;
+    (void)instance;
+    if (m->state != MEMBER_READY ||
+        (state != INSTANCE_UNHEALTHY && state != INSTANCE_ERROR && state != INSTANCE_STOPPED))
+        return;
+    take_from_ready(m);
+    m->state = MEMBER_BROKEN;
+    m->pool->leaving++;
+    service_count(m->pool->loop, SERVICE_INSTANCES, -1);
+    m->callbacks_due++;
+    loop_post(m->pool->loop->loop, discard_broken, m); // not from inside the runtime
+}
+
+// ---- starting
+
+static void start_failed(struct pool_member *m, const struct err *e) {
+    set_leaving(m);
+    instance_pool_start_failed(m, e);
+    go_on_leaving(m); // the member, and with it the pool, may be gone after this
+}
+
+static void on_started(void *ctx, const struct err *e) {
+    struct pool_member *m = ctx;
+    m->callbacks_due--;
+    if (m->state == MEMBER_LEAVING)
+        go_on_leaving(m);
+    else if (e)
+        start_failed(m, e);
+    else
+        instance_pool_started(m);
+}
+
+static void on_created(void *ctx, struct instance *instance, const struct err *e) {
+    struct pool_member *m = ctx;
+    m->callbacks_due--;
+    m->instance = instance;
+    if (m->state == MEMBER_LEAVING) {
+        go_on_leaving(m);
+    } else if (e) {
+        start_failed(m, e);
+    } else {
+        instance_watch(instance, on_changed, m);
+        m->callbacks_due++;
+        start_instance(instance, on_started, m);
+    }
+}
+
+static struct pool_member *new_member(struct instance_pool *pool, struct function_call *only_for) {
+    struct pool_member *m = NEW(struct pool_member);
+    m->pool = pool;
+    m->call = only_for;
+    m->single_use = only_for != NULL;
+    m->created_ms = clock_unix_ms();
+    m->begun_us = clock_monotonic_us();
+    m->next = pool->members;
+    if (m->next)
+        m->next->previous = m;
+    pool->members = m;
+    pool->total++;
+    if (only_for)
+        only_for->member = m;
+    else
+        pool->starting++;
+    return m;
+}
+
+void pool_member_start(struct instance_pool *pool, struct function_call *only_for) {
+    const struct task *task = pool->function->task;
+    struct pool_member *m = new_member(pool, only_for);
+    struct artifact_snapshot artifact = {task->executable.uri, task->executable.checksum_sha256};
+    struct instance_config config = {.task_id = task->task_id, .artifact = &artifact, .limits = task->limits};
+    m->callbacks_due++;
+    create_instance(pool->loop->runtime, &config, on_created, m);
+}
+
+// ---- running
+
+static void take_result(struct execution_outcome *outcome, struct invocation_result *result, const struct err *e) {
+    outcome->ran = true;
+    if (e)
+        outcome->error = *e;
+    outcome->exit_code = result->exit_code;
+    outcome->output = TAKE(result->output);
+    outcome->output_bytes = outcome->output ? result->output_bytes : 0;
+    outcome->log = TAKE(result->log);
+    outcome->log_bytes = outcome->log ? result->log_bytes : 0;
+    outcome->log_cut = result->log_cut;
+    if (result->results_json.n) {
+        outcome->results = mem_dup(result->results_json.p, result->results_json.n);
+        outcome->results_bytes = result->results_json.n;
+    }
+    outcome->instantiate_us = result->instantiate_us;
+    outcome->run_us = result->run_us;
+}
+
+static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
+    struct pool_member *m = ctx;
+    struct service_loop *l = m->pool->loop;
+    struct function_call *call = TAKE(m->call);
+    m->callbacks_due--;
+    take_result(&call->outcome, result, e);
+    call->member = NULL;
+    call->pool = NULL;
+    service_count(l, SERVICE_RUNNING, -1);
+    if (m->state == MEMBER_LEAVING)
+        go_on_leaving(m);
+    else if (m->single_use || instance_state(m->instance) != INSTANCE_READY)
+        pool_member_leave(m, m->single_use ? service_settings(l)->node.stop_grace_ms : 0);
+    else
+        instance_pool_released(m);
+    service_finish(l, call); // last: whoever waits has the instance by now
+}
+
+// How long it waited, and how much of that was this instance's start.
+static void note_waiting(struct function_call *call, const struct pool_member *m, uint64_t now_us) {
+    uint64_t waited_us = now_us - call->arrived_us;
+    uint64_t since_us = m->begun_us > call->arrived_us ? m->begun_us : call->arrived_us;
+    call->outcome.start_us = !m->was_idle && m->invocations == 0 ? now_us - since_us : 0;
+    call->outcome.queue_us = waited_us - call->outcome.start_us;
+}
+
+void pool_member_run(struct pool_member *m, struct function_call *call) {
+    if (m->state == MEMBER_READY)
+        take_from_ready(m);
+    m->state = MEMBER_RUNNING;
+    m->call = call;
+    call->member = m;
+    call->is_running = true;
+    note_waiting(call, m, clock_monotonic_us());
+    m->invocations++;
+    m->callbacks_due++;
+    service_count(m->pool->loop, SERVICE_RUNNING, 1);
+    service_running(m->pool->loop, call, instance_id(m->instance));
+    struct invocation invocation = {
+        .execution_id = call->record->execution_id,
+        .invocation_id = call->record->invocation_id,
+        .function = call->function_name,
+        .params_json = call->params,
+        .args = call->args,
+        .arg_count = call->arg_count,
+        .environment = call->environment,
+        .environment_count = call->environment_count,
+        .payload = call->payload,
+        .deadline_us = call->deadline_us,
+    };
+    invoke(m->instance, &invocation, on_invoked, m);
+}
+
+void pool_member_cancel(struct pool_member *m) {
+    cancel_invocation(m->instance, m->call->record->execution_id);
+}

@@ -1,0 +1,26 @@
+// The parts of the running program, as the HTTP routes see them.
+#ifndef SPEAR_SPEARLET_SPEARLET_H
+#define SPEAR_SPEARLET_SPEARLET_H
+
+#include "net/http_server.h"
+#include "spearlet/config.h"
+#include "spearlet/function_service.h"
+#include "spearlet/node_agent.h"
+#include "spearlet/request_body.h"
+#include "spearlet/task_catalog.h"
+
+struct spearlet {
+    struct spearlet_settings settings;
+    int64_t started_ms;
+    struct loop_group *loops;
+    struct runtime_shared *runtimes;
+    struct executions *executions;
+    struct function_service *functions;
+    struct sms_client *sms;
+    struct task_catalog *tasks;
+    struct node_agent *agent;
+    struct payload_budget payloads;
+    struct http_server *http;
+};
+
+#endif
