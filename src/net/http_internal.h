@@ -41,14 +41,15 @@ struct http_shard {
     struct loop *loop;
     uv_timer_t tick;      // looks at the deadlines of all connections
     uv_prepare_t prepare; // before the loop waits: connections with a mark
+    int handles_open;
     struct http_connection *first;
     struct http_connection *marked_first, *marked_last;
     void (*drained)(struct http_shard *shard); // while draining: when no exchange is left
     char *scratch;                             // HTTP_READ_BYTES: what was just read
     bool open;                                 // the handles are there; connections may come
-    size_t running; // exchanges not yet answered, those whose client has gone included
+    size_t running;                            // exchanges not yet answered, those whose client has gone included
     bool draining, closing;
-    bool cut;    // closing without waiting for them
+    bool cut;            // closing without waiting for them
     bool closed;         // its handles are closed or closing
     int64_t date_second; // of `date`
     char date[HTTP_DATE_TEXT];

@@ -7,10 +7,9 @@
 // exactly once, now or later: http_respond, http_respond_owned, http_respond_file, or http_stream_start …
 // http_stream_end (or _abort). The exchange lives until it is answered, also when the client has gone (answering is
 // then harmless, and http_on_abort tells early). Once it is answered no callback about it comes any more, the body's
-// included, and it must not be touched after the handler or callback that answered has returned. No callback is ever
-// called from inside a function of this header. Requests that a client pipelines wait, unparsed, until the one before
-// them is answered, so that answers keep their order and nothing piles up. A client that closes only its sending side
-// still gets its answers.
+// included, and whoever answered must not touch it again. No callback is ever called from inside a function of this
+// header. Requests that a client pipelines wait, unparsed, until the one before them is answered, so that answers keep
+// their order and nothing piles up. A client that closes only its sending side still gets its answers.
 //
 // Refused with 400 and a closed connection, before any handler: more than one Content-Length or Host, none of Host
 // (HTTP/1.1), Content-Length together with Transfer-Encoding, a transfer coding other than chunked, bad chunk sizes,

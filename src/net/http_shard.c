@@ -35,16 +35,18 @@ static bool is_quiet(const struct http_shard *shard) {
     return true;
 }
 
-static void on_prepare_closed(uv_handle_t *handle) {
+static void on_handle_closed(uv_handle_t *handle) {
     struct http_shard *shard = handle->data;
+    if (--shard->handles_open > 0)
+        return;
     free(TAKE(shard->scratch));
     report(shard);
     http_server_unref(shard->server);
 }
 
-static void on_tick_closed(uv_handle_t *handle) {
-    struct http_shard *shard = handle->data;
-    uv_close((uv_handle_t *)&shard->prepare, on_prepare_closed);
+static void close_all_handles(struct http_shard *shard) {
+    uv_close((uv_handle_t *)&shard->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&shard->prepare, on_handle_closed);
 }
 
 static void close_handles(struct http_shard *shard) {
@@ -52,7 +54,7 @@ static void close_handles(struct http_shard *shard) {
         return;
     shard->closed = true;
     if (shard->open)
-        uv_close((uv_handle_t *)&shard->tick, on_tick_closed);
+        close_all_handles(shard);
     else
         report(shard);
 }
@@ -107,6 +109,7 @@ void http_shard_open(struct http_shard *shard) {
     ASSERT(uv_timer_init(&shard->loop->uv, &shard->tick) == 0);
     ASSERT(uv_prepare_init(&shard->loop->uv, &shard->prepare) == 0);
     shard->tick.data = shard->prepare.data = shard;
+    shard->handles_open = 2;
     http_server_ref(shard->server);
     ASSERT(uv_prepare_start(&shard->prepare, on_prepare) == 0);
     uv_unref((uv_handle_t *)&shard->tick);
