@@ -4,6 +4,7 @@
 #include "cli/module_file.h"
 
 #include "base/mem.h"
+#include "model/module_head.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 256 * 1024, HEAD_BYTES = 8 };
+enum { BLOCK_BYTES = 256 * 1024, HEAD_BYTES = MODULE_HEAD_BYTES };
 
 static int open_regular(const char *path, struct local_file *ret, struct err *e) {
     struct stat info;
@@ -71,35 +72,17 @@ void local_file_done(struct local_file *f) {
     *f = (struct local_file){.fd = -1};
 }
 
-static const struct {
-    const char *bytes;
-    size_t n;
-    const char *what, *hint;
-} known_heads[] = {
-    {"\x7f"
-     "ELF",
-     4, "is a native program", "compile it for WebAssembly: clang --target=wasm32-wasi -O2 -o NAME.wasm NAME.c"},
-    {"(module", 7, "is WebAssembly text", "assemble it first: wat2wasm NAME.wat"},
-    {"(component", 10, "is WebAssembly text", "assemble a core module first: wat2wasm NAME.wat"},
-    {"#!", 2, "is a script", "SPEAR runs WebAssembly modules (.wasm)"},
-    {"\x1f\x8b", 2, "is compressed (gzip)", "unpack it first: gunzip"},
-    {"PK\x03\x04", 4, "is a zip archive", "unpack it first: unzip"},
-};
-
 static int no_module(const char *path, struct span head, const char **ret_hint, struct err *e) {
-    char seen[3 * HEAD_BYTES + 1] = "";
+    struct module_head known;
+    char seen[MODULE_HEAD_TEXT];
     *ret_hint = "a module is made with: clang --target=wasm32-wasi -O2 -o NAME.wasm NAME.c";
     if (head.n == 0)
         return err_set(e, ERR_INVALID_CONFIGURATION, "%s is empty", path);
-    for (size_t i = 0; i < COUNT_OF(known_heads); i++)
-        if (head.n >= HEAD_BYTES &&
-            memcmp(head.p, known_heads[i].bytes, known_heads[i].n < head.n ? known_heads[i].n : head.n) == 0) {
-            *ret_hint = known_heads[i].hint;
-            return err_set(e, ERR_INVALID_CONFIGURATION, "%s %s, not a WebAssembly module", path, known_heads[i].what);
-        }
-    for (size_t i = 0; i < head.n && i < HEAD_BYTES; i++)
-        snprintf(seen + 3 * i, sizeof seen - 3 * i, "%02x ", (unsigned)(unsigned char)head.p[i]);
-    seen[3 * (head.n < HEAD_BYTES ? head.n : HEAD_BYTES) - 1] = '\0';
+    if (module_head_recognize(head, &known)) {
+        *ret_hint = known.advice;
+        return err_set(e, ERR_INVALID_CONFIGURATION, "%s is %s, not a WebAssembly module", path, known.what);
+    }
+    module_head_text(head, seen);
     return err_set(e, ERR_INVALID_CONFIGURATION,
                    "%s: missing WASM magic header: it begins with %s, a module begins with 00 61 73 6d", path, seen);
 }

@@ -6,6 +6,7 @@
 #include "runtime/module_store.h"
 
 #include "base/mem.h"
+#include "model/module_head.h"
 #include "runtime/memory_file.h"
 #include "runtime/module_prepare.h"
 #include "runtime/module_table.h"
@@ -130,19 +131,6 @@ static void join(struct operation *o, struct waiter *w) {
 
 // ---- the fetch
 
-static int check_magic(struct span bytes, struct err *e) {
-    static const unsigned char magic[4] = {0x00, 0x61, 0x73, 0x6d};
-    if (bytes.n >= sizeof magic && memcmp(bytes.p, magic, sizeof magic) == 0)
-        return 0;
-    if (bytes.n == 0)
-        return err_set(e, ERR_INVALID_CONFIGURATION, "missing WASM magic header: the module is empty");
-    char seen[3 * 8 + 1] = "";
-    for (size_t i = 0; i < bytes.n && i < 8; i++)
-        snprintf(seen + 3 * i, sizeof seen - 3 * i, " %02x", (unsigned)(unsigned char)bytes.p[i]);
-    return err_set(e, ERR_INVALID_CONFIGURATION,
-                   "missing WASM magic header: the module begins with%s, not with 00 61 73 6d", seen);
-}
-
 static int check_checksum(const char *expected, const unsigned char sha256[SHA256_BYTES], struct err *e) {
     unsigned char wanted[SHA256_BYTES];
     if (expected[0] == '\0')
@@ -163,7 +151,7 @@ static int check_raw(const struct operation *o, int fd, uint64_t size_bytes, con
     struct span bytes;
     if (check_checksum(o->checksum, sha256, e) < 0 || memory_file_map(fd, size_bytes, &bytes, e) < 0)
         return -1;
-    int result = check_magic(bytes, e);
+    int result = module_head_check(bytes, e);
     memory_file_unmap(bytes);
     return result;
 }

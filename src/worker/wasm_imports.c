@@ -3,37 +3,18 @@
 #include "base/buf.h"
 #include "worker/signature.h"
 #include "worker/wasm_parser.h"
+#include "worker/wasm_strangers.h"
 
 #include <stdio.h>
 
-enum { KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL };
+enum { KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL, KIND_TAG };
+enum { LIMIT_SHARED = 2 };
 
 struct import {
     struct span module, name;
     size_t offset;
     char module_text[NAME_TEXT], name_text[NAME_TEXT];
 };
-
-// Modules that other toolchains' output imports from, and what to do about it.
-static const struct {
-    const char *module, *advice;
-} strangers[] = {
-    {"env", "the module was built for Emscripten or a browser, or links against symbols that nothing defines: rebuild "
-            "it with wasi-sdk (clang "
-            "--target=wasm32-wasi) or cargo --target wasm32-wasip1"},
-    {"wbg", "the module was built by wasm-bindgen for a browser: rebuild it for wasm32-wasip1"},
-    {"__wbindgen_placeholder__", "the module was built by wasm-bindgen for a browser: rebuild it for wasm32-wasip1"},
-    {"gojs", "the module was built by Go for a browser: rebuild it with GOOS=wasip1"},
-    {"go", "the module was built by Go for a browser: rebuild it with GOOS=wasip1"},
-    {"wasi", "threads are not supported: rebuild without them"},
-};
-
-static const char *advice_for(struct span module) {
-    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
-        if (span_equal_text(module, strangers[i].module))
-            return strangers[i].advice;
-    return "the host's modules are wasi_snapshot_preview1, wasi_unstable and spear";
-}
 
 // "time_now_ms() -> (i64), log(i32, i32, i32) -> (i32)": what the module has, as far as it fits. False when it has nothing.
 static bool list_functions(const struct wasm_limits *limits, struct span module, struct buf *out) {
@@ -51,15 +32,17 @@ static bool list_functions(const struct wasm_limits *limits, struct span module,
     return any;
 }
 
+// WASI's 46 functions would drown the advice, so a list is for our own module only.
 static void fail_unknown(struct wasm_parser *p, const struct import *import) {
     struct buf has;
     buf_init(&has, 400);
-    if (list_functions(p->limits, import->module, &has))
-        wasm_fail(&p->reader, import->offset, "unknown import \"%s\".\"%s\"; \"%s\" has %s%s", import->module_text,
-                  import->name_text, import->module_text, buf_text(&has), has.full ? ", ..." : "");
+    if (span_equal_text(import->module, "spear") && list_functions(p->limits, import->module, &has))
+        wasm_fail(&p->reader, import->offset,
+                  "unknown import \"spear\".\"%s\": this node does not have it, \"spear\" has %s%s", import->name_text,
+                  buf_text(&has), has.full ? ", ..." : "");
     else
         wasm_fail(&p->reader, import->offset, "unknown import \"%s\".\"%s\": %s", import->module_text,
-                  import->name_text, advice_for(import->module));
+                  import->name_text, wasm_stranger_advice(import->module, import->name));
     buf_done(&has);
 }
 
@@ -96,8 +79,30 @@ static void check_function(struct wasm_parser *p, const struct import *import) {
     }
 }
 
-static void read_import(struct wasm_parser *p) {
+// Tables, memories, globals and tags: what the next byte says of threads counts more than where it comes from.
+static void refuse_kind(struct wasm_parser *p, const struct import *import, uint8_t kind) {
     static const char *const kinds[] = {"function", "table", "memory", "global"};
+    struct wasm_reader *r = &p->reader;
+    if (kind == KIND_MEMORY && wasm_left(r) > 0 && r->base[r->at] & LIMIT_SHARED)
+        wasm_fail(r, import->offset,
+                  "import \"%s\".\"%s\" is a shared memory: threads are not supported, rebuild the module without them "
+                  "(-pthread, wasm32-wasip1-threads)",
+                  import->module_text, import->name_text);
+    else if (kind <= KIND_GLOBAL)
+        wasm_fail(r, import->offset, "import \"%s\".\"%s\" is a %s: modules may import functions only; %s",
+                  import->module_text, import->name_text, kinds[kind],
+                  wasm_stranger_advice(import->module, import->name));
+    else if (kind == KIND_TAG)
+        wasm_fail(r, import->offset,
+                  "import \"%s\".\"%s\" is a tag: exception handling is not supported, rebuild the module without it "
+                  "(-fno-exceptions)",
+                  import->module_text, import->name_text);
+    else
+        wasm_fail(r, import->offset, "import \"%s\".\"%s\" is of unknown kind %u", import->module_text,
+                  import->name_text, kind);
+}
+
+static void read_import(struct wasm_parser *p) {
     struct wasm_reader *r = &p->reader;
     struct import import = {.offset = r->at};
     import.module = wasm_name(r, "the import's module");
@@ -109,13 +114,8 @@ static void read_import(struct wasm_parser *p) {
     name_text(import.name, import.name_text);
     if (kind == KIND_FUNCTION)
         check_function(p, &import);
-    else if (kind <= KIND_GLOBAL)
-        wasm_fail(r, import.offset,
-                  "import \"%s\".\"%s\" is a %s: modules may import functions only (a module brings its own %s)",
-                  import.module_text, import.name_text, kinds[kind], kinds[kind]);
     else
-        wasm_fail(r, import.offset, "import \"%s\".\"%s\" is of unknown kind %u", import.module_text, import.name_text,
-                  kind);
+        refuse_kind(p, &import, kind);
 }
 
 void wasm_read_imports(struct wasm_parser *p) {

@@ -15,9 +15,11 @@ static void read_limit(struct wasm_reader *r, const char *what, struct limit *re
     size_t start = r->at;
     uint8_t flags = wasm_u8(r, "limits");
     if (flags & LIMIT_64)
-        wasm_fail(r, start, "%s with 64-bit addresses (memory64) is not supported: rebuild for wasm32", what);
+        wasm_fail(r, start, "%s with 64-bit addresses (memory64) is not supported: rebuild it for wasm32", what);
     else if (flags & LIMIT_SHARED)
-        wasm_fail(r, start, "shared %s (threads) is not supported: rebuild without -pthread", what);
+        wasm_fail(r, start,
+                  "shared %s (threads) is not supported: rebuild it without -pthread (not for wasm32-wasip1-threads)",
+                  what);
     else if (flags > LIMIT_HAS_MAXIMUM)
         wasm_fail(r, start, "%s limits have unknown flags 0x%02x", what, flags);
     *ret = (struct limit){.has_maximum = flags & LIMIT_HAS_MAXIMUM};

@@ -3,6 +3,7 @@
 #include "worker/wasm_module.h"
 
 #include "base/mem.h"
+#include "model/module_head.h"
 #include "worker/wasm_parser.h"
 
 #include <stdio.h>
@@ -90,7 +91,8 @@ static void read_section(struct wasm_parser *p, unsigned *order) {
         read_custom(p);
     else if (id == SECTION_TAG)
         wasm_fail(r, start,
-                  "the module uses exception handling (a tag section), which is not supported: rebuild without it");
+                  "the module uses exception handling (a tag section), which is not supported: rebuild it with "
+                  "-fno-exceptions (Rust: panic=abort)");
     else if (id >= COUNT_OF(sections))
         wasm_fail(r, start, "unknown section %u", id);
     else
@@ -109,30 +111,26 @@ static void check_counts(struct wasm_parser *p) {
         wasm_fail(r, r->end, "%u data segments are declared, but %u are there", p->declared_data_count, p->data_count);
 }
 
-// "00 61 73", or "nothing"
-static void first_bytes(struct span module, char ret_text[32]) {
-    int at = snprintf(ret_text, 32, "%s", module.n ? "" : "nothing");
-    for (size_t i = 0; i < module.n && i < HEADER_BYTES; i++)
-        at += snprintf(ret_text + at, 32 - (size_t)at, i ? " %02x" : "%02x", (unsigned char)module.p[i]);
-}
-
 static int check_header(struct span module, struct err *e) {
-    char found[32];
-    first_bytes(module, found);
-    if (module.n < 4 || memcmp(module.p, "\0asm", 4) != 0)
-        return err_set(e, ERR_INVALID_CONFIGURATION, "missing WASM magic header 00 61 73 6d: the first bytes are %s",
-                       found);
+    char found[MODULE_HEAD_TEXT];
+    if (module_head_check(module, e))
+        return -1;
+    module_head_text(module, found);
     if (module.n < HEADER_BYTES)
-        return err_set(e, ERR_INVALID_CONFIGURATION, "the module ends after %zu bytes, inside its header: %s", module.n,
-                       found);
-    if (memcmp(module.p + 4, "\x0d\0\1\0", 4) == 0)
         return err_set(e, ERR_INVALID_CONFIGURATION,
-                       "this is a WebAssembly component (version bytes 0d 00 01 00), not a core module: rebuild it for "
-                       "wasm32-wasip1, or take the "
-                       "core module out of it (wasm-tools component unbundle)");
+                       "the module ends after %zu bytes, inside its header: %s; it was cut off, upload it again",
+                       module.n, found);
+    if (memcmp(module.p + 4, "\x0d\0\1\0", 4) == 0)
+        return err_set(
+            e, ERR_INVALID_CONFIGURATION,
+            "this is a WebAssembly component (version bytes 0d 00 01 00, as wasm32-wasip2 makes them), not a "
+            "core module: rebuild it with --target wasm32-wasip1, or take the core module out of it "
+            "(wasm-tools component unbundle)");
     if (memcmp(module.p + 4, "\1\0\0\0", 4) != 0)
         return err_set(e, ERR_INVALID_CONFIGURATION,
-                       "unknown WebAssembly version: the first bytes are %s, version 01 00 00 00 is supported", found);
+                       "unknown WebAssembly version: the first bytes are %s, version 01 00 00 00 is supported: rebuild "
+                       "it with a current toolchain",
+                       found);
     return 0;
 }
 

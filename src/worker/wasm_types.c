@@ -2,7 +2,11 @@
 #include "base/mem.h"
 #include "worker/wasm_parser.h"
 
-enum { FUNCTION_TYPE = 0x60 };
+#define NO_GC_ADVICE                                                                                                   \
+    "rebuild it from a language that compiles to plain WebAssembly (C, C++, Rust, Go, AssemblyScript), not Kotlin, "   \
+    "Dart, Java or OCaml with WasmGC"
+
+enum { FUNCTION_TYPE = 0x60, GC_FORM_FIRST = 0x4e };
 enum {
     TYPE_I32 = 0x7f,
     TYPE_I64 = 0x7e,
@@ -10,18 +14,28 @@ enum {
     TYPE_F64 = 0x7c,
     TYPE_V128 = 0x7b,
     TYPE_FUNCREF = 0x70,
-    TYPE_EXTERNREF = 0x6f
+    TYPE_EXTERNREF = 0x6f,
+    TYPE_EXNREF = 0x69,
+    TYPE_NOEXN = 0x74,
+    TYPE_GC_FIRST = 0x63,
+    TYPE_GC_LAST = 0x73
 };
+
+// Reference types of proposals that are off (their binary formats: gc, exception handling).
+static const char *type_proposal(uint8_t type) {
+    if (type == TYPE_EXNREF || type == TYPE_NOEXN)
+        return "of the exception handling proposal, which is not supported: rebuild the module with -fno-exceptions";
+    if (type >= TYPE_GC_FIRST && type <= TYPE_GC_LAST)
+        return "of the garbage collection proposal, which is not supported: " NO_GC_ADVICE;
+    return "unknown";
+}
 
 void wasm_value_type(struct wasm_reader *r, const char *what) {
     size_t start = r->at;
     uint8_t type = wasm_u8(r, what);
     if (r->failed || type == TYPE_FUNCREF || type == TYPE_EXTERNREF || (type >= TYPE_V128 && type <= TYPE_I32))
         return;
-    wasm_fail(
-        r, start,
-        "%s 0x%02x is unknown, or belongs to a proposal that is off (garbage collection, typed references, exceptions)",
-        what, type);
+    wasm_fail(r, start, "%s 0x%02x is %s", what, type, type_proposal(type));
 }
 
 static void read_value_types(struct wasm_reader *r, const char *what) {
@@ -38,8 +52,10 @@ void wasm_read_types(struct wasm_parser *p) {
         size_t start = r->at;
         uint8_t form = wasm_u8(r, "type");
         if (!r->failed && form != FUNCTION_TYPE)
-            wasm_fail(r, start, "type form 0x%02x is not a function's (0x60): the garbage collection proposal is off",
-                      form);
+            wasm_fail(r, start, "type form 0x%02x is not a function's (0x60)%s", form,
+                      form >= GC_FORM_FIRST && form < FUNCTION_TYPE
+                          ? ": it belongs to the garbage collection proposal, which is not supported: " NO_GC_ADVICE
+                          : "");
         p->type_offsets[i] = r->at;
         read_value_types(r, "params");
         read_value_types(r, "results");

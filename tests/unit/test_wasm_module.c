@@ -87,10 +87,10 @@ static void refuse(const struct refusal *cases, size_t count) {
 static void headers(void **state) {
     (void)state;
     const struct refusal cases[] = {
-        {{NULL, 0}, "missing WASM magic header 00 61 73 6d: the first bytes are nothing"},
+        {{NULL, 0}, "missing WASM magic header: the file is empty"},
         {SPAN_LITERAL("\x7f"
                       "ELF\2\1\1\0\0"),
-         "missing WASM magic header 00 61 73 6d: the first bytes are 7f 45 4c 46 02 01 01 00"},
+         "missing WASM magic header: the first bytes are 7f 45 4c 46 02 01 01 00, not 00 61 73 6d; this is an ELF"},
         {SPAN_LITERAL("\0asm"), "ends after 4 bytes"},
         {SPAN_LITERAL("\0asm\2\0\0\0"), "unknown WebAssembly version"},
         {SPAN_LITERAL("\0asm\x0d\0\1\0"), "WebAssembly component"},
@@ -125,7 +125,9 @@ static void types(void **state) {
     (void)state;
     const struct refusal cases[] = {
         {MODULE("\1\4\1\x5f\0\0"), "type form 0x5f is not a function's (0x60)"},
-        {MODULE("\1\5\1\x60\1\x64\0"), "value type 0x64 is unknown"},
+        {MODULE("\1\5\1\x60\1\x64\0"), "value type 0x64 is of the garbage collection proposal"},
+        {MODULE("\1\5\1\x60\1\x69\0"), "value type 0x69 is of the exception handling proposal"},
+        {MODULE("\1\5\1\x60\1\x40\0"), "value type 0x40 is unknown"},
         {MODULE("\1\3\xff\xff\x03"), "65535 types, at most 10000 are allowed"},
         {MODULE("\1\1\x09"), "9 types do not fit into the 0 bytes that are left"},
         {MODULE("\3\4\xff\xff\xff\x00"), "2097151 functions, at most 100000 are allowed"},
@@ -138,15 +140,22 @@ static void imports(void **state) {
     const struct refusal cases[] = {
         {MODULE(TYPES "\2\x09\1\3env\1f\0\0"),
          "import section, offset 21: unknown import \"env\".\"f\": the module was built for Emscripten"},
-        {MODULE(TYPES "\2\x0b\1\5spear\1x\0\0"),
-         "unknown import \"spear\".\"x\"; \"spear\" has time_now_ms() -> (i64), log(i32, i32, i32) -> (i32)"},
+        {MODULE(TYPES "\2\x0b\1\5spear\1x\0\0"), "unknown import \"spear\".\"x\": this node does not have it, "
+                                                 "\"spear\" has time_now_ms() -> (i64), log(i32, i32, i32) -> (i32)"},
         {MODULE(TYPES "\2\x0d\1\5spear\3log\0\0"),
          "import \"spear\".\"log\" has type () -> (), the host's is (i32, i32, i32) -> (i32)"},
         {MODULE(TYPES "\2\x0d\1\5spear\3log\0\7"), "has type 7, but there are 2 types"},
         {MODULE("\2\x0a\1\3env\1m\2\0\1"), "import \"env\".\"m\" is a memory: modules may import functions only"},
         {MODULE("\2\x0a\1\3env\1g\3\x7f\0"), "import \"env\".\"g\" is a global"},
         {MODULE("\2\x0b\1\3env\1t\1\x70\0\1"), "import \"env\".\"t\" is a table"},
-        {MODULE("\2\x08\1\3env\1t\4"), "is of unknown kind 4"},
+        {MODULE("\2\x0a\1\3env\1m\2\3\1"), "import \"env\".\"m\" is a shared memory: threads"},
+        {MODULE("\2\x08\1\3env\1t\2"), "import \"env\".\"t\" is a memory"},
+        {MODULE("\2\x08\1\3env\1t\4"), "is a tag: exception handling"},
+        {MODULE("\2\x08\1\3env\1t\5"), "is of unknown kind 5"},
+        {MODULE(TYPES "\2\x07\1\1a\1b\0\0"), "minified names"},
+        {MODULE(TYPES "\2\x06\1\0\1b\0\0"), "the host's modules are"},
+        {MODULE(TYPES "\2\x0f\1\x09./x_bg.js\1b\0\0"), "wasm-bindgen"},
+        {MODULE(TYPES "\2\x0b\1\5wasi:\1b\0\0"), "WASI preview 2"},
         {MODULE("\2\x08\1\3e\"\n\1t\4"), "import \"e??\".\"t\""},
         {MODULE(TYPES "\2\x08\1\2zz\1f\0\0"), "the host's modules are wasi_snapshot_preview1, wasi_unstable and spear"},
     };
