@@ -224,10 +224,10 @@ class Download(FilesCase):
     def setUp(self):
         super().setUp()
         self.content = os.urandom(300000)
-        self.id = self.sms.upload(self.content, "data", {"Content-Type": "application/wasm"})
+        self.file_id = self.sms.upload(self.content, "data", {"Content-Type": "application/wasm"})
 
     def get(self, headers=None, method="GET"):
-        return self.sms.request(method, f"{FILES}/{self.id}", headers=headers)
+        return self.sms.request(method, f"{FILES}/{self.file_id}", headers=headers)
 
     def test_fields(self):
         answer = self.get()
@@ -280,10 +280,10 @@ class Download(FilesCase):
         self.assertEqual(self.get({"If-None-Match": etag}, "HEAD").status, 304)
 
     def test_meta(self):
-        body = self.sms.request("GET", f"{FILES}/{self.id}/meta").json()
+        body = self.sms.request("GET", f"{FILES}/{self.file_id}/meta").json()
         created = body.pop("created_at")
         self.assertIsInstance(created, int)
-        self.assertEqual(body, {"found": True, "id": self.id, "len": len(self.content), "name": "data",
+        self.assertEqual(body, {"found": True, "id": self.file_id, "len": len(self.content), "name": "data",
                                 "content_type": "application/wasm", "checksum_sha256": sha256(self.content)})
         missing = self.sms.request("GET", f"{FILES}/{uuid.uuid4()}/meta")
         self.assertEqual((missing.status, missing.json()), (200, {"found": False}))
