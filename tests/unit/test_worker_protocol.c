@@ -232,8 +232,9 @@ static void refusals_name_what_is_wrong(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"bad_import",
-         "unknown import \"env\".\"emscripten_notify_memory_growth\": the module was built for Emscripten"},
-        {"bad_spear", "unknown import \"spear\".\"cchat_create\"; \"spear\" has time_now_ms() -> (i64), log(i32, i32, "
+         "unknown import \"env\".\"emscripten_notify_memory_growth\": the module was built by Emscripten"},
+        {"bad_spear", "unknown import \"spear\".\"cchat_create\": this node does not have it, \"spear\" has "
+                      "time_now_ms() -> (i64), log(i32, i32, "
                       "i32) -> (i32)"},
         {"bad_type", "import \"wasi_snapshot_preview1\".\"fd_write\" has type (i32, i32) -> (i32), the host's is (i32, "
                      "i32, i32, i32) -> (i32)"},
