@@ -116,7 +116,7 @@ struct invocation {
 };
 // Spans and texts are valid during the callback, unless taken.
 struct invocation_result {
-    int exit_code; // -1 when the guest did not come to its end; one that is not 0 is no error here (the guest's own word)
+    int exit_code; // -1 when the worker ended without an answer; one that is not 0 comes with RuntimeError
     char *output; // on the heap; the callback may take it (set it to NULL and free it later)
     size_t output_bytes;
     char *log; // likewise
