@@ -12,6 +12,13 @@ static void exited(int status, uint64_t memory_bytes, struct err *e) {
                 "out of memory: limit.memory_bytes (%llu) and what the engine needs beside it were used up",
                 (unsigned long long)memory_bytes);
         return;
+    case IPC_EXIT_STACK_EXHAUSTED:
+        err_set(
+            e, ERR_RUNTIME_ERROR,
+            "trap: call stack exhausted (endless recursion), or limit.memory_bytes (%llu) is too small for what the "
+            "guest does",
+            (unsigned long long)memory_bytes);
+        return;
     case IPC_EXIT_ASSERTION:
         err_set(e, ERR_RUNTIME_ERROR, "the worker stopped itself over an error of its own (assertion)");
         return;
