@@ -21,7 +21,8 @@ struct execution_outcome {
     enum execution_state state; // completed, failed, terminated or timeout
     struct err error;           // kind ERR_NONE when completed
     int exit_code;
-    bool ran; // it reached the guest
+    bool ran;    // it reached the guest
+    bool exited; // the guest came to its end and gave the exit code
     bool log_cut;
     char *output, *log, *results; // on the heap; results is JSON text, or NULL
     size_t output_bytes, log_bytes, results_bytes;

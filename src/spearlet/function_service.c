@@ -243,8 +243,6 @@ void service_running(struct service_loop *l, struct function_call *call, const c
 
 static void complete(struct function_service *s, struct function_call *call) {
     struct execution_outcome *outcome = &call->outcome;
-    if (outcome->ran && outcome->error.kind == ERR_NONE && outcome->exit_code != 0)
-        err_set(&outcome->error, ERR_RUNTIME_ERROR, "the guest exited with code %d", outcome->exit_code);
     outcome->state = state_of(outcome);
     outcome->completed_ms = clock_unix_ms();
     outcome->duration_us = clock_monotonic_us() - call->arrived_us;

@@ -136,7 +136,7 @@ static void add_error(struct json_out *out, json_node *object, const struct err 
 
 static void add_outcome(struct json_out *out, json_node *object, const struct execution_print *print) {
     const struct execution_outcome *o = print->outcome;
-    if (o->ran && o->exit_code >= 0)
+    if (o->exited)
         json_add_i64(out, object, "exit_code", o->exit_code);
     else
         json_add_null(out, object, "exit_code"); // the guest gave none

@@ -135,7 +135,7 @@ static void add_execution(void *ctx, struct json_out *out, json_node *object) {
     const struct execution_outcome *o = &call->outcome;
     json_add_text(out, object, "execution_id", call->record->execution_id);
     json_add_text(out, object, "instance_id", o->instance_id[0] ? o->instance_id : NULL);
-    if (o->ran && o->exit_code > 0)
+    if (o->exited)
         json_add_i64(out, object, "exit_code", o->exit_code);
     else
         json_add_null(out, object, "exit_code");

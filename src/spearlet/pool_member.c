@@ -166,8 +166,14 @@ void pool_member_start(struct instance_pool *pool, struct function_call *only_fo
 
 // ---- running
 
+// A trap and a limit have an exit code, too, of the worker's choice; this text stands only for the guest's own.
+static bool is_own_exit(const struct err *e) {
+    return !e || (e->kind == ERR_RUNTIME_ERROR && span_starts_with(span_of(e->text), "the guest exited with code "));
+}
+
 static void take_result(struct execution_outcome *outcome, struct invocation_result *result, const struct err *e) {
     outcome->ran = true;
+    outcome->exited = is_own_exit(e);
     if (e)
         outcome->error = *e;
     outcome->exit_code = result->exit_code;
