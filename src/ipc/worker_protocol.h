@@ -4,7 +4,7 @@
 //   spearlet ◀─(B) control socket, SOCK_SEQPACKET, one per worker──▶ worker
 //   spearlet ◀─(C) shared memory, one memfd per worker──▶ worker: payloads in, output, log and texts out
 //
-// (A) carries ipc_spawn with three descriptors. The zygote clones with CLONE_PARENT, so the worker is spearlet's own child: its end is seen
+// (A) carries ipc_spawn with three descriptors, and two more for each directory granted. The zygote clones with CLONE_PARENT, so the worker is spearlet's own child: its end is seen
 // and its status reaped through the pidfd, and it outlives a zygote that dies. The zygote answers on (B) with ipc_spawned and
 // the pidfd before the child says anything; a child that cannot start answers ipc_failed there.
 // (B) carries one struct per message. Neither side trusts the other's bytes: spearlet treats a malformed message as a broken worker, kills
@@ -18,7 +18,13 @@
 
 #include <stdint.h>
 
-enum { IPC_VERSION = 1, IPC_TEXT_MAX = 1024, IPC_FD_COUNT_MAX = 4 };
+enum {
+    IPC_VERSION = 2,
+    IPC_TEXT_MAX = 1024,
+    IPC_GRANTS_MAX = 16,
+    IPC_GUEST_PATH_MAX = 255,
+    IPC_FD_COUNT_MAX = 3 + 2 * IPC_GRANTS_MAX
+};
 
 enum ipc_type {
     IPC_SPAWN = 1, // A: spearlet → zygote
@@ -63,16 +69,32 @@ struct ipc_limits {
     uint64_t cpu_seconds; // RLIMIT_CPU, 0 none (role prepare)
 };
 
+// A directory granted to the guest: a volume, which the worker knows by its descriptor alone.
+enum ipc_grant_flag { IPC_GRANT_WRITABLE = 1 };
+struct ipc_grant {
+    char guest_path[IPC_GUEST_PATH_MAX + 1]; // absolute, NUL-terminated
+    uint64_t max_bytes;                      // the volume may not grow beyond; UINT64_MAX: no limit
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+// What all workers with a grant of one volume share: the content of its memory file, one page. Atomic.
+enum { IPC_VOLUME_BYTES = 4096 };
+struct ipc_volume {
+    uint64_t used_bytes; // the sizes of its regular files together
+};
+
 // Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
-// bytes for serve; read only).
+// bytes for serve; read only); then for each grant the directory (O_PATH) and the file of its struct ipc_volume.
 enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_COUNT };
 struct ipc_spawn {
     struct ipc_header header;
     uint32_t role; // enum ipc_role
-    uint32_t reserved;
+    uint32_t grant_count;
     uint64_t module_bytes;
     struct ipc_layout layout;
     struct ipc_limits limits;
+    struct ipc_grant grants[IPC_GRANTS_MAX];
 };
 
 struct ipc_spawned {

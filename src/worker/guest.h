@@ -13,10 +13,7 @@ struct guest_area {
     uint64_t capacity, n;
 };
 
-struct guest_stdio {
-    bool closed;
-    uint16_t flags; // fdflags of WASI
-};
+struct wasi_table;
 
 struct guest {
     struct span payload; // stdin
@@ -28,7 +25,7 @@ struct guest {
     uint32_t exit_code;
     const struct span *args, *environment; // without their NUL
     uint32_t arg_count, environment_count;
-    struct guest_stdio stdio[GUEST_STDIO_COUNT];
+    struct wasi_table *table; // its descriptors
 };
 
 // Copies up to n bytes of stdin; returns how many.

@@ -30,9 +30,8 @@
         WASI(module, fd_filestat_set_times, I, L, L, I), WASI(module, fd_pread, I, I, I, L, I),                        \
         WASI(module, fd_prestat_get, I, I), WASI(module, fd_prestat_dir_name, I, I, I),                                \
         WASI(module, fd_pwrite, I, I, I, L, I), WASI(module, fd_read, I, I, I, I),                                     \
-        WASI(module, fd_readdir, I, I, I, L, I), WASI(module, fd_renumber, I, I), WASI(module, fd_seek, I, L, I, I),   \
-        WASI(module, fd_sync, I), WASI(module, fd_tell, I, I), WASI(module, fd_write, I, I, I, I),                     \
-        WASI(module, path_create_directory, I, I, I), WASI(module, path_filestat_get, I, I, I, I, I),                  \
+        WASI(module, fd_readdir, I, I, I, L, I), WASI(module, fd_renumber, I, I), WASI(module, fd_sync, I),            \
+        WASI(module, fd_tell, I, I), WASI(module, fd_write, I, I, I, I), WASI(module, path_create_directory, I, I, I), \
         WASI(module, path_filestat_set_times, I, I, I, I, L, L, I), WASI(module, path_link, I, I, I, I, I, I, I),      \
         WASI(module, path_open, I, I, I, I, I, L, L, I, I), WASI(module, path_readlink, I, I, I, I, I, I),             \
         WASI(module, path_remove_directory, I, I, I), WASI(module, path_rename, I, I, I, I, I, I),                     \
@@ -46,11 +45,15 @@
 static const struct engine_host_function functions[] = {
     WASI_COMMON("wasi_snapshot_preview1"),
     WASI("wasi_snapshot_preview1", fd_filestat_get, I, I),
+    WASI("wasi_snapshot_preview1", fd_seek, I, L, I, I),
+    WASI("wasi_snapshot_preview1", path_filestat_get, I, I, I, I, I),
     WASI("wasi_snapshot_preview1", poll_oneoff, I, I, I, I),
     WASI("wasi_snapshot_preview1", sock_accept, I, I, I),
-    // The version of 2019 lays out two structures otherwise, and has no sock_accept.
+    // The version of 2019 lays out filestat and subscription otherwise, numbers whence otherwise, and has no sock_accept.
     WASI_COMMON("wasi_unstable"),
     FUNCTION("wasi_unstable", "fd_filestat_get", wasi_unstable_fd_filestat_get, I, I),
+    FUNCTION("wasi_unstable", "fd_seek", wasi_unstable_fd_seek, I, L, I, I),
+    FUNCTION("wasi_unstable", "path_filestat_get", wasi_unstable_path_filestat_get, I, I, I, I, I),
     FUNCTION("wasi_unstable", "poll_oneoff", wasi_unstable_poll_oneoff, I, I, I, I),
     {"spear", "time_now_ms", {.results = {L}, .result_count = 1}, spear_host_time_now_ms},
     FUNCTION("spear", "log", spear_host_log, I, I, I),

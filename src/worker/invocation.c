@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "worker/channel.h"
 #include "worker/entry.h"
+#include "worker/grants.h"
 #include "worker/host.h"
 #include "worker/process.h"
 
@@ -15,12 +16,14 @@ struct request {
     struct entry entry;
 };
 
-int server_init(struct server *s, const struct shared *shared, uint64_t memory_bytes, struct err *e) {
+int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e) {
     size_t count;
     const struct engine_host_function *functions = host_functions(&count);
     struct engine_signature unused;
-    *s = (struct server){.shared = shared};
-    if (engine_new(functions, count, &s->guest, memory_bytes, &s->engine, e) ||
+    s->shared = shared;
+    s->grant_count = spawn->grant_count;
+    if (grants_open(spawn, s->grants, e) ||
+        engine_new(functions, count, &s->guest, spawn->limits.memory_bytes, &s->engine, e) ||
         engine_load(s->engine, shared->module, &s->module, e))
         return -1;
     s->is_reactor = engine_export(s->module, SPAN_LITERAL("_initialize"), &unused) &&
@@ -64,7 +67,9 @@ static int begin(struct server *s, const struct ipc_invoke *m, struct request *r
                        (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes);
     if (take_strings(s, m, r, e))
         return -1;
-    s->guest = (struct guest){.payload = shared_payload(s->shared, m->payload_bytes),
+    wasi_table_begin(&s->table, s->grants, s->grant_count);
+    s->guest = (struct guest){.table = &s->table,
+                              .payload = shared_payload(s->shared, m->payload_bytes),
                               .output = shared_output(s->shared),
                               .log = shared_log(s->shared),
                               .args = s->strings,
@@ -172,4 +177,5 @@ int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc
 void server_clean(struct server *s) {
     engine_instance_free(s->instance);
     s->instance = NULL;
+    wasi_table_end(&s->table);
 }

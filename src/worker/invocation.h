@@ -4,22 +4,27 @@
 
 #include "worker/engine.h"
 #include "worker/shared.h"
+#include "worker/wasi_table.h"
 
+// Begins as all zero bytes.
 struct server {
     const struct shared *shared;
     struct engine *engine;
     struct engine_module *module;
     struct engine_instance *instance; // of the invocation that was answered last, until server_clean
     struct guest guest;               // what host functions work on
-    struct span *strings;             // args and environment of the running invocation
+    struct wasi_table table;          // its descriptors
+    struct wasi_grant grants[IPC_GRANTS_MAX];
+    size_t grant_count;
+    struct span *strings; // args and environment of the running invocation
     size_t strings_capacity;
     bool is_reactor; // exports _initialize and no _start
 };
 
 enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of guests that had none to give
 
-// `shared` outlives the server. ERR_INVALID_CONFIGURATION when the engine refuses the module.
-int server_init(struct server *s, const struct shared *shared, uint64_t memory_bytes, struct err *e);
+// `shared` and `spawn` outlive the server. ERR_INVALID_CONFIGURATION when the engine refuses the module.
+int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e);
 // Runs one invocation and fills the whole result, whatever the guest did. -1 only for a malformed message.
 int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e);
 // Takes down what the last invocation left. Call it after the answer is sent.

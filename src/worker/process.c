@@ -13,7 +13,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 16, PROBE_BYTES = 16 * 1024 * 1024 };
+enum {
+    DESCRIPTORS_MAX = 16,         // of a worker that was granted no directory
+    GUEST_DESCRIPTORS_MAX = 1024, // more for one that was
+    PROBE_BYTES = 16 * 1024 * 1024
+};
 
 static volatile sig_atomic_t guest_running;
 
@@ -85,19 +89,20 @@ int process_become_zygote(struct err *e) {
 
 // ---- a worker
 
-// Out of the way first, so that no move overwrites a descriptor that is still to be moved.
+// The places follow each other in the order in which descriptors are sent. Out of the way first, so that no move overwrites a descriptor that
+// is still to be moved.
 static int place_descriptors(struct channel_fds *fds) {
-    static const int places[IPC_SPAWN_FD_COUNT] = {PROCESS_FD_CONTROL, PROCESS_FD_MEMORY, PROCESS_FD_MODULE};
-    int moved[IPC_SPAWN_FD_COUNT];
-    for (int i = 0; i < IPC_SPAWN_FD_COUNT; i++)
-        if ((moved[i] = fcntl(fds->fds[i], F_DUPFD_CLOEXEC, PROCESS_FD_COUNT)) < 0)
+    int moved[IPC_FD_COUNT_MAX];
+    for (size_t i = 0; i < fds->count; i++)
+        if ((moved[i] = fcntl(fds->fds[i], F_DUPFD_CLOEXEC, PROCESS_FD_COUNT_MAX)) < 0)
             return -1;
-    for (int i = 0; i < IPC_SPAWN_FD_COUNT; i++) {
-        if (dup3(moved[i], places[i], O_CLOEXEC) < 0)
+    for (size_t i = 0; i < fds->count; i++) {
+        int place = PROCESS_FD_CONTROL + (int)i;
+        if (dup3(moved[i], place, O_CLOEXEC) < 0)
             return -1;
-        fds->fds[i] = places[i];
+        fds->fds[i] = place;
     }
-    return close_range(PROCESS_FD_COUNT, ~0U, 0);
+    return close_range((unsigned)PROCESS_FD_CONTROL + (unsigned)fds->count, ~0U, 0);
 }
 
 // Private memory that is there before anything of the worker's own. Sanitizers reserve terabytes, which count.
@@ -115,16 +120,32 @@ static uint64_t data_in_use(void) {
 #endif
 }
 
-static int set_limits(const struct ipc_limits *limits, struct err *e) {
+static bool may_write_files(const struct ipc_spawn *spawn) {
+    for (uint32_t i = 0; i < spawn->grant_count && i < IPC_GRANTS_MAX; i++)
+        if (spawn->grants[i].flags & IPC_GRANT_WRITABLE)
+            return true;
+    return false;
+}
+
+// As many as the guest's table has; fewer where the machine's administrator says so.
+static int limit_descriptors(const struct ipc_spawn *spawn, struct err *e) {
+    struct rlimit now;
+    rlim_t wanted = spawn->grant_count ? PROCESS_FD_COUNT_MAX + GUEST_DESCRIPTORS_MAX : DESCRIPTORS_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &now) == 0 && wanted > now.rlim_max)
+        wanted = now.rlim_max;
+    return set_limit(RLIMIT_NOFILE, wanted, "RLIMIT_NOFILE", e);
+}
+
+static int set_limits(const struct ipc_spawn *spawn, struct err *e) {
+    const struct ipc_limits *limits = &spawn->limits;
     if (limits->data_bytes && set_limit(RLIMIT_DATA, data_in_use() + limits->data_bytes, "RLIMIT_DATA", e))
         return -1;
     if (limits->cpu_seconds && set_limit(RLIMIT_CPU, limits->cpu_seconds, "RLIMIT_CPU", e))
         return -1;
-    // Files cannot grow; what the worker writes goes through shared memory, which this does not touch.
-    return set_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", e) ||
-                   set_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX, "RLIMIT_NOFILE", e)
-               ? -1
-               : 0;
+    // Files cannot grow, but in a volume, where the quota rules. What the worker itself writes goes through shared memory, which this does not touch.
+    if (!may_write_files(spawn) && set_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", e))
+        return -1;
+    return limit_descriptors(spawn, e);
 }
 
 int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e) {
@@ -135,7 +156,7 @@ int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds
         _exit(IPC_EXIT_ORPHANED);
     if (place_descriptors(fds))
         return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "placing descriptors");
-    if (set_limits(&spawn->limits, e))
+    if (set_limits(spawn, e))
         return -1;
     // The sandbox proper (Landlock, then seccomp) belongs here: descriptors are at their fixed numbers, and nothing of the guest's has been read.
     return 0;

@@ -5,14 +5,20 @@
 #include "worker/channel.h"
 
 // Where a worker finds what it was given.
-enum { PROCESS_FD_CONTROL = 3, PROCESS_FD_MEMORY = 4, PROCESS_FD_MODULE = 5, PROCESS_FD_COUNT = 6 };
+enum {
+    PROCESS_FD_CONTROL = 3,
+    PROCESS_FD_MEMORY = 4,
+    PROCESS_FD_MODULE = 5,
+    PROCESS_FD_GRANTS = 6, // two for each: the directory, its volume's counter
+    PROCESS_FD_COUNT_MAX = PROCESS_FD_GRANTS + 2 * IPC_GRANTS_MAX
+};
 
 // Of the zygote, inherited by its workers: dies with its starter, no core files, no huge pages, nothing of its starter's environment, descriptors
 // or terminal signals. -1 with e when the system refuses.
 int process_become_zygote(struct err *e);
 
-// Of a worker, right after the clone: dies with `parent` (ends at once when that is gone), only its three descriptors (at fixed numbers;
-// `fds` follows), its limits. -1 with e.
+// Of a worker, right after the clone: dies with `parent` (ends at once when that is gone), only the descriptors it was given (at fixed
+// numbers; `fds` follows), its limits. -1 with e.
 int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e);
 
 // While true, memory that runs out is the guest's doing (its stack), and the exit status says so.

@@ -1,8 +1,12 @@
-// WASI preview 1, our own: what each function does is in wasi_process.c (args, environment, exit, random), wasi_clock.c, wasi_poll.c,
-// wasi_stdio.c, and wasi_denied.c for all that answers an error. Names, types, error numbers and layouts are those of the
-// witx files of wasi_snapshot_preview1.
+// WASI preview 1, our own. Names, types, error numbers and layouts are those of the witx files of wasi_snapshot_preview1. What is where:
+//   wasi_process.c    arguments, environment, leaving, random bytes     wasi_clock.c, wasi_poll.c   clocks, waiting
+//   wasi_table.c      descriptors: close, renumber, fdstat, prestat     wasi_stdio.c                the three streams
+//   wasi_file.c       reading, writing, sizes, seeking, syncing         wasi_filestat.c             stat and times
+//   wasi_directory.c  listing                                           wasi_socket.c               sockets
+//   wasi_path_open.c  opening                                           wasi_path_change.c          names: make, link, rename, remove
+// underneath: wasi_path.c resolves paths, wasi_quota.c counts a volume's bytes.
 //
-// Deny by default: descriptors 0, 1 and 2 exist, and no other.
+// Deny by default: descriptors 0, 1 and 2 exist, and the directories that the task was granted.
 #ifndef SPEAR_WORKER_WASI_H
 #define SPEAR_WORKER_WASI_H
 
@@ -10,9 +14,6 @@
 #include "worker/wasi_errno.h"
 
 enum { WASI_IOVECS_MAX = 1024, WASI_SUBSCRIPTIONS_MAX = 1024 };
-
-// The stream behind a descriptor, or NULL (EBADF).
-struct guest_stdio *wasi_stdio(struct guest *g, uint32_t fd);
 
 // `WASI_FUNCTION(fd_sync) { ... return WASI_EBADF; }` defines wasi_fd_sync with `c`, the call.
 #define WASI_FUNCTION(name)                                                                                            \
@@ -71,6 +72,8 @@ engine_host_fn wasi_sock_send;
 engine_host_fn wasi_sock_shutdown;
 engine_host_fn wasi_proc_exit;
 engine_host_fn wasi_unstable_fd_filestat_get;
+engine_host_fn wasi_unstable_fd_seek;
+engine_host_fn wasi_unstable_path_filestat_get;
 engine_host_fn wasi_unstable_poll_oneoff;
 
 #endif

@@ -1,15 +1,15 @@
-// WASI: poll_oneoff over clocks and the three streams, which are always ready. A sleep is really slept; what bounds it is the deadline.
+// WASI: poll_oneoff over clocks and descriptors, which are always ready. A sleep is really slept; what bounds it is the deadline.
 //
-// First pass: everything that is ready now. If there is nothing, the earliest clock is waited for, then the pass is repeated. Sockets and
-// files get their place in the first pass when they exist.
+// First pass: everything that is ready now. If there is nothing, the earliest clock is waited for, then the pass is repeated.
 #include "worker/wasi.h"
 #include "worker/wasi_clock.h"
+#include "worker/wasi_files.h"
 
 #include <errno.h>
 
 enum { TAG_CLOCK, TAG_FD_READ, TAG_FD_WRITE };
 enum { WAITABLE_CLOCKS = 2 }; // realtime and monotonic; a CPU clock stands still while one sleeps
-enum { CLOCK_ABSOLUTE = 1, EVENT_BYTES = 32, SUBSCRIPTION_BYTES_MAX = 56 };
+enum { CLOCK_ABSOLUTE = 1, EVENT_BYTES = 32, SUBSCRIPTION_BYTES_MAX = 56, WRITE_BYTES = 65536 };
 
 // Where the fields of a subscription stand; the version of 2019 had one more.
 struct layout {
@@ -84,13 +84,28 @@ static bool visit_clock(struct poll *p, const struct subscription *s) {
     return true;
 }
 
-static bool visit_stream(struct poll *p, const struct subscription *s) {
-    struct guest *g = p->call->guest;
-    if (!wasi_stdio(g, s->fd))
-        return put_event(p, s, WASI_EBADF, 0);
-    if (s->tag == TAG_FD_READ)
-        return put_event(p, s, s->fd == GUEST_STDIN ? WASI_SUCCESS : WASI_EBADF, g->payload.n - g->payload_at);
-    return put_event(p, s, s->fd == GUEST_STDIN ? WASI_EBADF : WASI_SUCCESS, 65536);
+// How much there is to read or room to write; an error if the descriptor is not for that.
+static enum wasi_errno readiness(const struct poll *p, const struct subscription *s, uint64_t *ret_bytes) {
+    const struct guest *g = p->call->guest;
+    const struct wasi_file *f = wasi_table_at(g->table, s->fd);
+    bool reads = s->tag == TAG_FD_READ;
+    if (!f || (f->kind == WASI_KIND_STREAM && reads != (f->stream == GUEST_STDIN)))
+        return WASI_EBADF;
+    if (!(f->rights & WASI_RIGHT_POLL_FD_READWRITE))
+        return WASI_ENOTCAPABLE;
+    *ret_bytes = reads ? 0 : WRITE_BYTES;
+    if (reads && f->kind == WASI_KIND_STREAM)
+        *ret_bytes = g->payload.n - g->payload_at;
+    else if (reads && f->kind == WASI_KIND_FILE)
+        *ret_bytes = wasi_file_left(f);
+    return WASI_SUCCESS;
+}
+
+// Streams, files and directories never make anyone wait.
+static bool visit_descriptor(struct poll *p, const struct subscription *s) {
+    uint64_t bytes = 0;
+    enum wasi_errno error = readiness(p, s, &bytes);
+    return put_event(p, s, error, bytes);
 }
 
 static enum wasi_errno collect(struct poll *p) {
@@ -105,7 +120,7 @@ static enum wasi_errno collect(struct poll *p) {
         decode(p->layout, raw, &s);
         if (s.tag > TAG_FD_WRITE)
             return WASI_EINVAL;
-        if (!(s.tag == TAG_CLOCK ? visit_clock(p, &s) : visit_stream(p, &s)))
+        if (!(s.tag == TAG_CLOCK ? visit_clock(p, &s) : visit_descriptor(p, &s)))
             return WASI_EFAULT;
     }
     return WASI_SUCCESS;

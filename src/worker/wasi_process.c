@@ -5,6 +5,18 @@
 #include <sched.h>
 #include <sys/random.h>
 
+enum {
+    SIGNAL_NONE = 0,
+    SIGNAL_CHLD = 16,
+    SIGNAL_CONT = 17,
+    SIGNAL_STOP = 18,
+    SIGNAL_TTOU = 21,
+    SIGNAL_URG = 22,
+    SIGNAL_WINCH = 27,
+    SIGNAL_MAX = 30,
+    SIGNAL_EXIT_BASE = 128
+};
+
 // Writes the table of pointers at `table` and the NUL-terminated strings at `strings`.
 static enum wasi_errno put_strings(const struct host_call *c, const struct span *list, uint32_t count, uint32_t table,
                                    uint32_t strings) {
@@ -54,9 +66,20 @@ void wasi_proc_exit(void *ctx, struct engine_memory *memory, const struct engine
     *ret_exit = true;
 }
 
+// Ends the guest as the signal would by default, with the exit code a shell would tell (witx `signal`).
 WASI_FUNCTION(proc_raise) {
-    (void)c;
-    return WASI_ENOSYS;
+    uint32_t number = host_u32(c, 0) & 0xff;
+    if (number > SIGNAL_MAX)
+        return WASI_EINVAL;
+    if (number >= SIGNAL_STOP && number <= SIGNAL_TTOU)
+        return WASI_ENOTSUP; // nobody could make it go on
+    if (number == SIGNAL_NONE || number == SIGNAL_CHLD || number == SIGNAL_CONT || number == SIGNAL_URG ||
+        number == SIGNAL_WINCH)
+        return WASI_SUCCESS;
+    c->guest->exited = true;
+    c->guest->exit_code = SIGNAL_EXIT_BASE + number;
+    *c->ret_exit = true;
+    return WASI_SUCCESS;
 }
 
 WASI_FUNCTION(sched_yield) {

@@ -70,7 +70,7 @@ static int serve(struct server *server) {
 static int run_serve(const struct ipc_spawn *spawn, const struct shared *shared, uint64_t start_us) {
     static struct server server; // host functions keep pointers into it
     struct err e;
-    if (server_init(&server, shared, spawn->limits.memory_bytes, &e))
+    if (server_init(&server, shared, spawn, &e))
         return fail(&e);
     if (send_ready(0, start_us))
         return IPC_EXIT_ORPHANED;

@@ -72,9 +72,13 @@ static int check(const union channel_message *message, const struct channel_fds 
         return err_set(e, ERR_INTERNAL, "malformed message: type %u on the spawn socket", message->header.type);
     if (message->spawn.role != IPC_ROLE_PREPARE && message->spawn.role != IPC_ROLE_SERVE)
         return err_set(e, ERR_INTERNAL, "malformed message: unknown role %u", message->spawn.role);
-    if (fds->count != IPC_SPAWN_FD_COUNT)
-        return err_set(e, ERR_INTERNAL, "malformed message: %zu descriptors, %d were expected", fds->count,
-                       IPC_SPAWN_FD_COUNT);
+    uint32_t grants = message->spawn.grant_count;
+    if (grants > IPC_GRANTS_MAX)
+        return err_set(e, ERR_INTERNAL, "malformed message: %u grants, at most %d are possible", grants,
+                       IPC_GRANTS_MAX);
+    if (fds->count != IPC_SPAWN_FD_COUNT + 2 * (size_t)grants)
+        return err_set(e, ERR_INTERNAL, "malformed message: %zu descriptors, %u were expected", fds->count,
+                       IPC_SPAWN_FD_COUNT + 2 * grants);
     return 0;
 }
 

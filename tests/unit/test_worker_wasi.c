@@ -1,8 +1,6 @@
 // Host functions against a memory of 64 KiB that the test owns: bounds, counts, layouts. No engine.
-#include "base/mem.h"
+#include "wasi_fixture.h"
 #include "worker/engine_log.h"
-#include "worker/host.h"
-#include "worker/wasi.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,78 +10,19 @@
 
 #include <cmocka.h>
 
-enum { MEMORY_BYTES = 65536 };
-static uint8_t *memory; // on the heap, so that a sanitizer sees what leaves it
-static struct guest guest;
-static uint8_t output[16], log_text[64];
-static bool exits;
-
-void *engine_memory_at(struct engine_memory *unused, uint32_t offset, uint64_t n) {
-    (void)unused;
-    return offset <= MEMORY_BYTES && n <= MEMORY_BYTES - offset ? memory + offset : NULL;
-}
+#define guest        (fixture.guest)
+#define MEMORY_BYTES FIXTURE_MEMORY_BYTES
 
 static int set_up(void **state) {
     (void)state;
-    static const struct span args[] = {{"prog", 4}, {"", 0}};
-    memory = mem_calloc(1, MEMORY_BYTES);
-    guest = (struct guest){.payload = SPAN_LITERAL("payload"),
-                           .output = {output, sizeof output, 0},
-                           .log = {log_text, sizeof log_text, 0},
-                           .args = args,
-                           .arg_count = 2};
-    exits = false;
+    wasi_fixture_begin();
     return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    free(memory);
+    wasi_fixture_end();
     return 0;
-}
-
-static const struct engine_host_function *find(const char *module, const char *name) {
-    size_t count;
-    const struct engine_host_function *functions = host_functions(&count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(functions[i].module, module) == 0 && strcmp(functions[i].name, name) == 0)
-            return &functions[i];
-    fail_msg("no %s.%s", module, name);
-    return NULL;
-}
-
-// Calls with integer params, widened as the signature says.
-static int64_t call_in(const char *module, const char *name, const uint64_t *values, uint32_t count) {
-    const struct engine_host_function *f = find(module, name);
-    struct engine_value params[ENGINE_PARAMS_MAX], result = {0};
-    assert_int_equal(count, f->signature.param_count);
-    for (uint32_t i = 0; i < count; i++) {
-        params[i] = (struct engine_value){.type = f->signature.params[i], .of.i64 = (int64_t)values[i]};
-        if (params[i].type == ENGINE_I32)
-            params[i].of.i32 = (int32_t)(uint32_t)values[i];
-    }
-    f->fn(&guest, NULL, params, &result, &exits);
-    return result.type == ENGINE_I64 ? result.of.i64 : result.of.i32;
-}
-#define CALL_IN(module, name, ...)                                                                                     \
-    call_in(module, name, (uint64_t[]){__VA_ARGS__}, sizeof((uint64_t[]){__VA_ARGS__}) / 8)
-#define CALL(name, ...) CALL_IN("wasi_snapshot_preview1", name, __VA_ARGS__)
-
-static uint32_t u32_at(uint32_t at) {
-    uint32_t value;
-    memcpy(&value, memory + at, sizeof value);
-    return value;
-}
-static uint64_t u64_at(uint32_t at) {
-    uint64_t value;
-    memcpy(&value, memory + at, sizeof value);
-    return value;
-}
-static void put_u32(uint32_t at, uint32_t value) {
-    memcpy(memory + at, &value, sizeof value);
-}
-static void put_u64(uint32_t at, uint64_t value) {
-    memcpy(memory + at, &value, sizeof value);
 }
 
 static void every_function_is_there(void **state) {
@@ -95,7 +34,7 @@ static void every_function_is_there(void **state) {
         assert_true(functions[i].signature.param_count <= ENGINE_PARAMS_MAX);
         preview1 += strcmp(functions[i].module, "wasi_snapshot_preview1") == 0;
         unstable += strcmp(functions[i].module, "wasi_unstable") == 0;
-        assert_ptr_equal(find(functions[i].module, functions[i].name), &functions[i]); // no name twice
+        assert_ptr_equal(wasi_fixture_find(functions[i].module, functions[i].name), &functions[i]); // no name twice
     }
     assert_int_equal(preview1, 46);
     assert_int_equal(unstable, 45);
@@ -109,18 +48,13 @@ static void strings_go_into_memory(void **state) {
     assert_int_equal(CALL("args_get", 16, 100), 0);
     assert_int_equal(u32_at(16), 100);
     assert_int_equal(u32_at(20), 105);
-    assert_string_equal((char *)memory + 100, "prog");
-    assert_string_equal((char *)memory + 105, "");
+    assert_string_equal((char *)fixture.memory + 100, "prog");
+    assert_string_equal((char *)fixture.memory + 105, "");
     assert_int_equal(CALL("args_get", 16, MEMORY_BYTES - 4), WASI_EFAULT);
     assert_int_equal(CALL("args_get", MEMORY_BYTES - 4, 100), WASI_EFAULT);
     assert_int_equal(CALL("args_sizes_get", 0, UINT32_MAX), WASI_EFAULT);
     assert_int_equal(CALL("environ_sizes_get", 0, 4), 0);
     assert_int_equal(CALL("environ_get", UINT32_MAX, UINT32_MAX), 0); // there is nothing to write
-}
-
-static void put_iovec(uint32_t index, uint32_t at, uint32_t n) {
-    put_u32(1000 + index * 8, at);
-    put_u32(1004 + index * 8, n);
 }
 
 static void stdin_is_read_once(void **state) {
@@ -129,8 +63,8 @@ static void stdin_is_read_once(void **state) {
     put_iovec(1, 10, 100);
     assert_int_equal(CALL("fd_read", 0, 1000, 2, 500), 0);
     assert_int_equal(u32_at(500), 7);
-    assert_memory_equal(memory, "pay", 3);
-    assert_memory_equal(memory + 10, "load", 4);
+    assert_memory_equal(fixture.memory, "pay", 3);
+    assert_memory_equal(fixture.memory + 10, "load", 4);
     assert_int_equal(CALL("fd_read", 0, 1000, 2, 500), 0);
     assert_int_equal(u32_at(500), 0);
     assert_int_equal(CALL("fd_read", 0, 1000, 2, MEMORY_BYTES - 3), WASI_EFAULT);
@@ -148,7 +82,7 @@ static void buffers_stay_inside(void **state) {
     put_iovec(0, UINT32_MAX, 0);
     assert_int_equal(CALL("fd_write", 1, 1000, 1, 500), 0);
     assert_int_equal(guest.output.n, 0);
-    assert_false(exits);
+    assert_false(fixture.exits);
 }
 
 static void output_ends_at_its_limit(void **state) {
@@ -156,11 +90,11 @@ static void output_ends_at_its_limit(void **state) {
     put_iovec(0, 0, 10);
     assert_int_equal(CALL("fd_write", 1, 1000, 1, 500), 0);
     assert_int_equal(u32_at(500), 10);
-    assert_false(exits);
+    assert_false(fixture.exits);
     CALL("fd_write", 1, 1000, 1, 500);
-    assert_true(exits);
+    assert_true(fixture.exits);
     assert_true(guest.output_full);
-    assert_int_equal(guest.output.n, sizeof output);
+    assert_int_equal(guest.output.n, sizeof fixture.output);
 }
 
 static void logs_are_cut_silently(void **state) {
@@ -169,15 +103,15 @@ static void logs_are_cut_silently(void **state) {
     assert_int_equal(CALL("fd_write", 2, 1000, 1, 500), 0);
     assert_int_equal(u32_at(500), 100);
     assert_true(guest.log_cut);
-    assert_int_equal(guest.log.n, sizeof log_text);
+    assert_int_equal(guest.log.n, sizeof fixture.log);
 }
 
 static void spear_log_checks_its_params(void **state) {
     (void)state;
-    memcpy(memory + 40, "text", 4);
+    memcpy(fixture.memory + 40, "text", 4);
     assert_int_equal(CALL_IN("spear", "log", 2, 40, 4), 0);
     assert_int_equal(guest.log.n, 12);
-    assert_memory_equal(log_text, "[INFO] text\n", 12);
+    assert_memory_equal(fixture.log, "[INFO] text\n", 12);
     assert_int_equal(CALL_IN("spear", "log", 5, 40, 4), -EINVAL);
     assert_int_equal(CALL_IN("spear", "log", UINT32_MAX, 40, 4), -EINVAL);
     assert_int_equal(CALL_IN("spear", "log", 0, MEMORY_BYTES - 1, 2), -EFAULT);
@@ -188,13 +122,13 @@ static void spear_log_checks_its_params(void **state) {
 static void leaving_keeps_the_code(void **state) {
     (void)state;
     CALL("proc_exit", 42);
-    assert_true(exits && guest.exited);
+    assert_true(fixture.exits && guest.exited);
     assert_int_equal(guest.exit_code, 42);
 }
 
 static void put_clock(uint32_t at, uint32_t id_offset, uint64_t userdata, uint64_t timeout_ns) {
     put_u64(at, userdata);
-    memory[at + 8] = 0;
+    fixture.memory[at + 8] = 0;
     put_u32(at + id_offset, 1);
     put_u64(at + id_offset + 8, timeout_ns);
 }
@@ -206,7 +140,7 @@ static void polls_know_both_layouts(void **state) {
     assert_int_equal(CALL("poll_oneoff", 0, 2000, 2, 500), 0);
     assert_int_equal(u32_at(500), 1);
     assert_int_equal(u64_at(2000), 7);
-    memset(memory, 0, 200);
+    memset(fixture.memory, 0, 200);
     put_clock(0, 24, 9, UINT64_MAX);
     put_clock(56, 24, 10, 1000);
     assert_int_equal(CALL_IN("wasi_unstable", "poll_oneoff", 0, 2000, 2, 500), 0);
@@ -221,24 +155,24 @@ static void polls_are_bounded(void **state) {
     assert_int_equal(CALL("poll_oneoff", MEMORY_BYTES - 47, 2000, 1, 500), WASI_EFAULT);
     assert_int_equal(CALL("poll_oneoff", 0, MEMORY_BYTES - 31, 1, 500), WASI_EFAULT);
     assert_int_equal(CALL("poll_oneoff", 0, 2000, 1, MEMORY_BYTES - 3), WASI_EFAULT);
-    memory[8] = 3;
+    fixture.memory[8] = 3;
     assert_int_equal(CALL("poll_oneoff", 0, 2000, 1, 500), WASI_EINVAL);
-    memory[8] = 0;
+    fixture.memory[8] = 0;
     put_u32(16, 2); // a CPU clock stands still while one waits
     assert_int_equal(CALL("poll_oneoff", 0, 2000, 1, 500), 0);
-    assert_int_equal(memory[2008], WASI_ENOTSUP);
+    assert_int_equal(fixture.memory[2008], WASI_ENOTSUP);
 }
 
 static void stat_has_both_layouts(void **state) {
     (void)state;
-    memset(memory, 0xff, 128);
+    memset(fixture.memory, 0xff, 128);
     assert_int_equal(CALL("fd_filestat_get", 1, 0), 0);
     assert_int_equal(u64_at(24), 1);
-    assert_int_equal(memory[64], 0xff);
-    memset(memory, 0xff, 128);
+    assert_int_equal(fixture.memory[64], 0xff);
+    memset(fixture.memory, 0xff, 128);
     assert_int_equal(CALL_IN("wasi_unstable", "fd_filestat_get", 1, 0), 0);
     assert_int_equal(u32_at(20), 1);
-    assert_int_equal(memory[56], 0xff);
+    assert_int_equal(fixture.memory[56], 0xff);
     assert_int_equal(CALL("fd_filestat_get", 3, 0), WASI_EBADF);
 }
 
