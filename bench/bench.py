@@ -158,7 +158,7 @@ def main():
                 guests = os.path.join(build, "tests", "guests")
                 hello = os.path.join(build, "samples", "hello.wasm")
                 module = open(hello, "rb").read()
-                harness.wait_until(lambda: spearlet.request("GET", "/status").json().get("registered"), what="registration")
+                harness.wait_until(lambda: spearlet.request("GET", "/status").json()["sms"]["registered"], what="registration")
                 task = sms.deploy(module, "hello")
                 echo = sms.deploy(open(os.path.join(guests, "echo.wasm"), "rb").read(), "echo")
                 invocations(bench, spearlet, task)

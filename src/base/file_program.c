@@ -66,6 +66,8 @@ char *file_find_program(const char *program) {
     char *found = directory ? if_program(file_join(directory, program)) : NULL;
     if (!found && directory)
         found = in_build_tree(directory, program);
+    if (!found && directory) // an installation that was moved, or made below DESTDIR
+        found = if_program(mem_printf("%s/../libexec/spear/%s", directory, program));
     if (!found)
         found = if_program(file_join(SPEAR_LIBEXEC_DIR, program));
     return found ? found : on_path(program);
