@@ -7,6 +7,7 @@
 #
 # usage: tools/setup.sh            (CI=1 or no terminal: no questions)
 #        SPEAR_SETUP_ENGINE=no     leaves the engine out (for a build with -Dwasmedge=disabled)
+#        SPEAR_SETUP_TOOLCHAINS=no leaves the compilers out that only samples need (C++ library, Rust)
 set -eu
 
 engine=${SPEAR_SETUP_ENGINE:-yes}
@@ -27,9 +28,12 @@ esac
 build="gcc g++ make meson ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libseccomp-dev libtomlplusplus-dev"
 tests="libcmocka-dev python3 curl clang lld llvm wasi-libc $clang_rt universal-ctags"
 checks="clang-format clang-tidy cppcheck"
+# Samples in C++ and Rust (some 150 MB of packages); without them those samples are left out.
+toolchains="libc++-dev-wasm32 rustc libstd-rust-dev-wasm32"
 newer="libyyjson-dev libllhttp-dev"
 engine_packages="libwasmedge-dev wasmedge"
 [ "$engine" = yes ] || engine_packages=
+[ "${SPEAR_SETUP_TOOLCHAINS:-yes}" = yes ] || toolchains=
 
 # missing PACKAGE...: those of them that are not installed.
 missing() {
@@ -42,7 +46,7 @@ missing() {
 }
 
 # shellcheck disable=SC2086
-wanted=$(missing $build $tests $checks $newer $engine_packages)
+wanted=$(missing $build $tests $checks $toolchains $newer $engine_packages)
 [ -n "$wanted" ] || exit 0
 
 if [ "$(id -u)" -eq 0 ]; then sudo=; else
@@ -81,7 +85,7 @@ fi
 apt update
 
 # shellcheck disable=SC2086
-plain=$(missing $build $tests $checks)
+plain=$(missing $build $tests $checks $toolchains)
 [ "$VERSION_ID" = 12 ] || plain=$wanted
 # shellcheck disable=SC2086
 [ -z "$plain" ] || apt install --no-install-recommends --no-remove $plain
@@ -97,6 +101,6 @@ if [ -n "$from_suite" ]; then
 fi
 
 # shellcheck disable=SC2086
-still=$(missing $build $tests $checks $newer $engine_packages)
+still=$(missing $build $tests $checks $toolchains $newer $engine_packages)
 [ -z "$still" ] || die "still missing after the installation: $still"
 say "done"
