@@ -31,7 +31,7 @@ die() {
 }
 # below PID: the ids of all processes under it.
 below() {
-    for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
         echo "$child"
         below "$child"
     done

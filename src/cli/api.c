@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "cli/output.h"
 #include "net/http_fields.h"
 
 #include <signal.h>
@@ -248,6 +249,10 @@ static void set_hint(struct api *api, enum err_kind kind) {
         hint = "see: spear files ls";
     else if (kind == ERR_NODE_NOT_FOUND || kind == ERR_UNAVAILABLE)
         hint = "see: spear nodes ls";
+    else if (kind == ERR_RUNTIME_ERROR)
+        hint = "what the guest wrote until then is above";
+    else if (kind == ERR_EXECUTION_TIMEOUT)
+        hint = "give it more time with --timeout, or the task with --config limit.time_ms=N";
     else if (kind == ERR_NOT_SUPPORTED)
         hint = "this build runs no guests; build SPEAR with -Dwasmedge=enabled";
     else if (kind == ERR_PAYLOAD_TOO_LARGE)
@@ -310,8 +315,7 @@ int api_print(struct api *api, const struct api_request *request, struct err *e)
     struct api_reply reply;
     int result = api_call(api, request, &reply, e);
     if (result == 0) {
-        fwrite(reply.body.p, 1, reply.body.n, stdout);
-        putchar('\n');
+        output_json_line(buf_span(&reply.body));
     }
     api_reply_done(&reply);
     return result;

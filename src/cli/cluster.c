@@ -206,7 +206,7 @@ void cluster_print_last_lines(const struct cli *cli, const struct child *child) 
     struct buf text;
     struct span rest, line;
     buf_init(&text, (size_t)SUPERVISOR_LINES_KEPT * (SUPERVISOR_LINE_MAX + 1));
-    child_last_lines(child, &text);
+    child_last_lines(child, SUPERVISOR_LINES_KEPT, &text);
     rest = buf_span(&text);
     while (span_next(&rest, '\n', &line)) {
         AUTO_FREE char *clean = output_clean(line);

@@ -34,7 +34,7 @@ static int read_payload(const struct args *args, struct buf *payload, struct err
 // On a terminal the next prompt starts on a line of its own.
 static void print_output(const struct cli *cli, const struct invocation_result *result) {
     const struct buf *output = &result->output;
-    fwrite(output->p, 1, output->n, stdout);
+    output_put(stdout, buf_span(output));
     if (result->results.n)
         printf("%s\n", buf_text(&result->results));
     else if (cli->stdout_tty && output->n && output->p[output->n - 1] != '\n')
@@ -60,7 +60,7 @@ static int invoke_task(struct api *api, const struct invocation *invocation, boo
         print_output(cli, &result);
     fflush(stdout);
     if (!cli->json && (show_log || outcome != 0))
-        fwrite(result.log.p, 1, result.log.n, stderr);
+        output_put(stderr, buf_span(&result.log));
     if (outcome != 0)
         print_failure(api, invocation->task, &result);
     int code = cli->signal ? 128 + cli->signal : invocation_exit_code(&result);

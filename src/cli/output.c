@@ -190,9 +190,14 @@ int output_finish(const struct cli *cli, int code) {
     return output_error(cli, &e, NULL);
 }
 
+void output_put(FILE *to, struct span bytes) {
+    if (bytes.n)
+        fwrite(bytes.p, 1, bytes.n, to);
+}
+
 void output_json_line(struct span json) {
     while (json.n && (json.p[json.n - 1] == '\n' || json.p[json.n - 1] == ' '))
         json.n--;
-    fwrite(json.p, 1, json.n, stdout);
+    output_put(stdout, json);
     putchar('\n');
 }

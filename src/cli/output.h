@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 
+#include <stdio.h>
+
 // Writes the error to stderr, as "spear: error: …" and "hint: …" or with --json as {"error":{"code","message","hint"}}, and
 // gives the exit code of its kind (128 + signal when the command was interrupted). `hint` may be NULL or "".
 int output_error(const struct cli *cli, const struct err *e, const char *hint);
@@ -33,6 +35,8 @@ void output_duration(uint64_t us, char ret_text[OUTPUT_NUMBER_TEXT]); // "3.4 ms
 bool output_write(int fd, struct span bytes, bool (*stop)(void *ctx), void *ctx, struct err *e);
 // stdout was written to: flushes it and gives `code`, or reports that it could not be written.
 int output_finish(const struct cli *cli, int code);
+// Appends to a stream; nothing for an empty span.
+void output_put(FILE *to, struct span bytes);
 // JSON text and a newline on stdout.
 void output_json_line(struct span json);
 

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { RUN_STOP_MS = 5000, UPLOAD_MIN_MAX = 64 * 1024 * 1024 };
+enum { RUN_STOP_MS = 5000, UPLOAD_MIN_MAX = 64 * 1024 * 1024, ROOM_BYTES = 64 * 1024 * 1024 };
 
 static const char task_name[] = "run";
 
@@ -130,6 +130,8 @@ static bool give(struct run *r, int fd, const struct buf *bytes, int *code) {
 
 static const char *hint_for(const struct run *r, enum err_kind kind) {
     switch (kind) {
+    case ERR_RUNTIME_ERROR:
+        return "what the guest wrote until then is above";
     case ERR_EXECUTION_TIMEOUT:
         return "give it more time with --timeout";
     case ERR_RESOURCE_EXHAUSTED:
@@ -204,7 +206,7 @@ static int with_module(struct run *r) {
     buf_init(&r->payload, r->limit_bytes ? r->limit_bytes : PAYLOAD_DEFAULT_MAX);
     if (!isatty(STDIN_FILENO) && payload_read(STDIN_FILENO, "stdin", &r->payload, &e) != 0)
         return output_error(r->cli, &e, e.kind == ERR_PAYLOAD_TOO_LARGE ? "allow more with --limit" : NULL);
-    if (scratch_new("run", &r->scratch, &e) != 0)
+    if (scratch_new("run", ROOM_BYTES + 4 * r->module.size_bytes, &r->scratch, &e) != 0)
         return output_error(r->cli, &e, "set TMPDIR to a directory that can be written");
     int code = in_scratch(r);
     scratch_free(r->scratch);
@@ -217,6 +219,7 @@ static int run_run(struct cli *cli, const struct args *args) {
     const char *hint = NULL;
     if (read_flags(&r, &e) != 0)
         return output_usage_error(cli, "run", &e);
+    cli->quiet = true; // no progress bar: the terminal is the guest's
     if (module_file_open(args->rest[0], &r.module, &hint, &e) != 0)
         return output_error(cli, &e, hint);
     int code = with_module(&r);

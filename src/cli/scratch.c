@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,11 +98,20 @@ static int start_guard(struct scratch *s, struct err *e) {
 
 // ---- our side
 
-int scratch_new(const char *purpose, struct scratch **ret, struct err *e) {
-    const char *base = getenv("TMPDIR");
+static const char *choose_base(uint64_t room_bytes) {
+    static const char memory[] = "/dev/shm";
+    const char *given = getenv("TMPDIR");
+    struct statvfs info;
+    if (given && given[0] == '/')
+        return given;
+    bool fits = statvfs(memory, &info) == 0 && (uint64_t)info.f_bavail * info.f_frsize >= room_bytes;
+    return fits && access(memory, W_OK | X_OK) == 0 ? memory : "/tmp";
+}
+
+int scratch_new(const char *purpose, uint64_t room_bytes, struct scratch **ret, struct err *e) {
     struct scratch *s = NEW(struct scratch);
     s->pipe_fd = -1;
-    s->path = mem_printf("%s/spear-%s-XXXXXX", base && base[0] == '/' ? base : "/tmp", purpose);
+    s->path = mem_printf("%s/spear-%s-XXXXXX", choose_base(room_bytes), purpose);
     if (!mkdtemp(s->path)) {
         err_set_sys(e, ERR_IO, errno, "a temporary directory %s could not be made", s->path);
         free(s->path);

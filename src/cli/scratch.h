@@ -9,8 +9,9 @@
 
 struct scratch;
 
-// Makes "<$TMPDIR or /tmp>/spear-<purpose>-XXXXXX", mode 0700. Call before any thread exists.
-int scratch_new(const char *purpose, struct scratch **ret, struct err *e);
+// Makes "<base>/spear-<purpose>-XXXXXX", mode 0700. The base is $TMPDIR; without it /dev/shm when room_bytes are free there (what
+// is gone at the end need not reach a disk), else /tmp. Call before any thread exists.
+int scratch_new(const char *purpose, uint64_t room_bytes, struct scratch **ret, struct err *e);
 const char *scratch_path(const struct scratch *s);
 // A process that uses the directory and must be gone before it is removed.
 void scratch_used_by(struct scratch *s, int pid);

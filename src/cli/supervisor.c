@@ -350,8 +350,8 @@ void child_describe_end(const struct child *child, char ret_text[64]) {
         snprintf(ret_text, 64, "exit code %d", WEXITSTATUS(status));
 }
 
-void child_last_lines(const struct child *child, struct buf *out) {
+void child_last_lines(const struct child *child, size_t max, struct buf *out) {
     size_t kept = child->line_count < SUPERVISOR_LINES_KEPT ? child->line_count : SUPERVISOR_LINES_KEPT;
-    for (size_t i = child->line_count - kept; i < child->line_count; i++)
+    for (size_t i = child->line_count - (kept < max ? kept : max); i < child->line_count; i++)
         buf_printf(out, "%s\n", child->lines[i % SUPERVISOR_LINES_KEPT]);
 }

@@ -48,7 +48,7 @@ int child_pid(const struct child *child);
 bool child_is_running(const struct child *child);
 // "exit code 1", "signal 9 (Killed)"; of a child that has ended.
 void child_describe_end(const struct child *child, char ret_text[64]);
-// Its last lines, oldest first, each with its newline, appended.
-void child_last_lines(const struct child *child, struct buf *out);
+// Its last lines, at most `max` and SUPERVISOR_LINES_KEPT, oldest first, each with its newline, appended.
+void child_last_lines(const struct child *child, size_t max, struct buf *out);
 
 #endif

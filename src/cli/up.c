@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { NAME_COLUMN = 11, TIME_BYTES = 12, LEVEL_BYTES = 5 };
+enum { NAME_COLUMN = 11, TIME_BYTES = 12, LEVEL_BYTES = 5, LINES_REPEATED = 5 };
 
 static const struct flag flags[] = {
     {"data-dir", 0, "DIR", "where everything is kept; default: ./data"},
@@ -90,7 +90,7 @@ static const char *hint_for(const struct cluster *c) {
     const char *hint = "the lines above are its last ones";
     buf_init(&text, (size_t)SUPERVISOR_LINES_KEPT * (SUPERVISOR_LINE_MAX + 1));
     if (suspect)
-        child_last_lines(suspect, &text);
+        child_last_lines(suspect, SUPERVISOR_LINES_KEPT, &text);
     if (span_contains(buf_span(&text), SPAN_LITERAL("ddress already in use")))
         hint = "is it running already? other ports: --http-addr 127.0.0.1:0 --spearlet-http-addr 127.0.0.1:0";
     buf_done(&text);
@@ -101,10 +101,22 @@ static int fail(const struct cluster *c, const struct err *e) {
     const struct cli *cli = c->config.api->cli;
     if (cli->signal) // stopped while starting: as asked
         return 0;
-    if (cluster_suspect(c) && !cli->json)
-        cluster_print_last_lines(cli, cluster_suspect(c));
     output_error(cli, e, hint_for(c));
     return CLI_EXIT_OTHER;
+}
+
+// The logs of the other parts stand between the lines of the one that ended.
+static void repeat_last_lines(const struct cli *cli, const struct child *child) {
+    struct buf text;
+    struct span rest, line;
+    buf_init(&text, (size_t)LINES_REPEATED * (SUPERVISOR_LINE_MAX + 1));
+    child_last_lines(child, LINES_REPEATED, &text);
+    rest = buf_span(&text);
+    if (rest.n && !cli->json)
+        fprintf(stderr, "the last lines of %s:\n", child_name(child));
+    while (!cli->json && span_next(&rest, '\n', &line))
+        pass_line((void *)(uintptr_t)cli, child, line);
+    buf_done(&text);
 }
 
 // ---- the course of things
@@ -134,6 +146,7 @@ static int serve(struct cluster *c) {
         return 0;
     const struct child *ended = supervisor_ended_child(c->supervisor);
     child_describe_end(ended, how);
+    repeat_last_lines(c->config.api->cli, ended);
     err_set(&e, ERR_INSTANCE_DESTROYED, "%s ended by itself with %s; everything stops", child_name(ended), how);
     return fail(c, &e);
 }

@@ -50,7 +50,8 @@ class WithoutEngine(RunTestCase):
 
     def test_refused_registration_leaves_nothing(self):
         module = self.file("m.wasm", b"\0asm\1\0\0\0")
-        result = self.spear_run("--config", "limit.payload_bytes=1", "--env", "A=" + "x" * 2_000_000, module)
+        result = self.spear_run("--config", "limit.payload_bytes=1", module,
+                                *["x" * 100_000 for _ in range(12)])
         self.assertNotEqual(result.code, 0)
         self.assertIn("spear: error: ", result.err)
 

@@ -151,7 +151,7 @@ class Up(cli_tool.CliTestCase):
         process, _ = self.begin()
         result = cli_tool.spear("up", "--data-dir", os.path.join(self.directory, "data"), *ANYWHERE)
         self.assertEqual(result.code, 1, result)
-        self.assertIn("lock", result.err)
+        self.assertIn("in use by another process", result.err)
         self.assertEqual(self.stop(process), 0)
 
     def test_a_part_that_dies_ends_everything(self):

@@ -106,7 +106,7 @@ class LocalModule(cli_tool.CliTestCase):
         self.both(self.file("empty.wasm", b""), 2, "is empty")
         self.both(self.file("short.wasm", b"\0as"), 2, "missing WASM magic header", "00 61 73")
         self.both(self.file("text.wat", b"(module)\n"), 2, "WebAssembly text", "wat2wasm")
-        self.both(self.file("native", b"\x7fELF\2\1\1\0\0\0"), 2, "native program", "wasm32-wasi")
+        self.both(self.file("native", b"\x7fELF\2\1\1\0\0\0"), 2, "ELF program", "wasm32-wasi")
         self.both(self.file("script.wasm", b"#!/bin/sh\n"), 2, "script")
         self.both(self.file("component.wasm", b"\0asm\x0d\0\1\0"), 2, "component", "core module")
         self.both(self.file("future.wasm", b"\0asm\x07\0\0\0"), 2, "version 7")
