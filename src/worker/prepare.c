@@ -2,10 +2,34 @@
 // nothing else.
 #include "worker/prepare.h"
 
+#include "base/mem.h"
 #include "worker/host.h"
 #include "worker/wasm_module.h"
 
 _Static_assert((int)WASM_OUTPUT_EXTRA_BYTES <= (int)IPC_PREPARE_EXTRA_BYTES, "the protocol promises enough room");
+
+// The engine names the proposal that an instruction belongs to; what to do about it is ours to say. An engine that words it otherwise costs
+// the advice, not the refusal.
+static void add_advice(struct err *e) {
+    static const char *const proposals[][2] = {
+        {"Threads proposal", "threads are not supported: rebuild it without -pthread and atomics"},
+        {"Exception Handling proposal",
+         "exception handling is not supported: rebuild it with -fno-exceptions (Rust: panic=abort)"},
+        {"Garbage Collection proposal", "garbage collection is not supported: rebuild it from a language that compiles "
+                                        "to plain WebAssembly (C, C++, Rust, Go, AssemblyScript)"},
+        {"Function References proposal", "typed function references are not supported: rebuild it without them"},
+        {"Memory64 proposal", "64-bit memories are not supported: rebuild it for wasm32"},
+        {"Multi Memories proposal", "only one memory is supported: rebuild it with one"},
+        {"Relaxed SIMD proposal", "relaxed SIMD is not supported: rebuild it without -mrelaxed-simd"},
+    };
+    struct err found = *e;
+    for (size_t i = 0; i < COUNT_OF(proposals); i++) {
+        if (strstr(found.text, proposals[i][0])) {
+            err_set(e, found.kind, "%s; %s", found.text, proposals[i][1]);
+            return;
+        }
+    }
+}
 
 static int validate(const struct wasm_output *prepared, const struct ipc_limits *limits, struct err *e) {
     struct engine *engine = NULL;
@@ -15,6 +39,8 @@ static int validate(const struct wasm_output *prepared, const struct ipc_limits 
     int failed = engine_check(engine, span_make(prepared->p, prepared->n), &offset, e);
     if (failed && offset >= 0)
         err_wrap(e, "offset %zu", wasm_uploaded_offset(prepared, (size_t)offset));
+    if (failed && e)
+        add_advice(e);
     engine_free(engine);
     return failed;
 }
