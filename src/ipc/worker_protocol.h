@@ -87,10 +87,13 @@ struct ipc_volume {
 // Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
 // bytes for serve; read only); then for each grant the directory (O_PATH) and the file of its struct ipc_volume.
 enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_COUNT };
+enum ipc_spawn_flag { IPC_SPAWN_KEEPS_STATE = 1 }; // role serve: an invocation finds what earlier ones left (instance.reuse)
 struct ipc_spawn {
     struct ipc_header header;
     uint32_t role; // enum ipc_role
     uint32_t grant_count;
+    uint32_t flags; // enum ipc_spawn_flag
+    uint32_t reserved;
     uint64_t module_bytes;
     struct ipc_layout layout;
     struct ipc_limits limits;

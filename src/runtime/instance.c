@@ -167,6 +167,7 @@ static void start_worker(struct instance *i) {
                                    .payload_bytes = l->payload_bytes,
                                    .output_bytes = l->output_bytes,
                                    .log_bytes = l->log_bytes,
+                                   .keeps_state = l->instance_reuse,
                                    .start_ms = i->runtime->shared->config.start_time_ms,
                                    .events = &instance_worker_events,
                                    .ctx = i};

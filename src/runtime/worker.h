@@ -40,6 +40,7 @@ struct worker_config {
     uint64_t module_bytes;
     uint64_t memory_bytes; // the guest's linear memory
     uint64_t payload_bytes, output_bytes, log_bytes;
+    bool keeps_state;  // instance.reuse
     uint64_t start_ms; // not ready by then: killed
     const struct worker_events *events;
     void *ctx;

@@ -149,6 +149,7 @@ static void fill_request(const struct worker *w, struct ipc_spawn *request) {
     *request = (struct ipc_spawn){
         .header = {.version = IPC_VERSION, .type = IPC_SPAWN, .size = sizeof *request},
         .role = (uint32_t)c->role,
+        .flags = c->keeps_state ? IPC_SPAWN_KEEPS_STATE : 0,
         .module_bytes = c->module_bytes,
         .layout = w->memory.layout,
         .limits = {.memory_bytes = c->memory_bytes,

@@ -22,6 +22,7 @@ int server_init(struct server *s, const struct shared *shared, const struct ipc_
     struct engine_signature unused;
     s->shared = shared;
     s->grant_count = spawn->grant_count;
+    s->keeps_state = spawn->flags & IPC_SPAWN_KEEPS_STATE;
     if (grants_open(spawn, s->grants, e) ||
         engine_new(functions, count, &s->guest, spawn->limits.memory_bytes, &s->engine, e) ||
         engine_load(s->engine, shared->module, &s->module, e))
@@ -88,6 +89,8 @@ static bool left(const struct guest *g) {
 // 0 also when the guest left through a host function: `left` tells.
 static int instantiate(struct server *s, struct err *e) {
     bool exited = false;
+    if (s->instance)
+        return 0; // kept
     if (engine_instantiate(s->engine, s->module, &s->instance, e))
         return left(&s->guest) ? 0 : -1;
     if (s->is_reactor && engine_call(s->instance, SPAN_LITERAL("_initialize"), NULL, NULL, &exited, e))
@@ -166,16 +169,20 @@ static void conclude(const struct server *s, int failed, struct ipc_result *ret,
 }
 
 int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e) {
-    struct request request;
+    struct request request = {0};
     if (begin(s, message, &request, e))
         return -1;
     *ret = (struct ipc_result){.header = channel_header(IPC_RESULT, sizeof *ret, message->header.id)};
     conclude(s, run(s, &request, ret, e), ret, e);
+    // A command runs once in its life: its start-up code is not made for a second time.
+    s->spoiled = ret->kind != ERR_NONE || s->guest.exited || span_equal_text(request.entry.name, "_start");
     return 0;
 }
 
 void server_clean(struct server *s) {
-    engine_instance_free(s->instance);
-    s->instance = NULL;
+    if (!s->keeps_state || s->spoiled) {
+        engine_instance_free(s->instance);
+        s->instance = NULL;
+    }
     wasi_table_end(&s->table);
 }

@@ -18,7 +18,9 @@ struct server {
     size_t grant_count;
     struct span *strings; // args and environment of the running invocation
     size_t strings_capacity;
-    bool is_reactor; // exports _initialize and no _start
+    bool is_reactor;  // exports _initialize and no _start
+    bool keeps_state; // instance.reuse: an instance that returned normally serves the next invocation too
+    bool spoiled;     // the last invocation left it in no state to be used again
 };
 
 enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of guests that had none to give
@@ -27,7 +29,7 @@ enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of
 int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e);
 // Runs one invocation and fills the whole result, whatever the guest did. -1 only for a malformed message.
 int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e);
-// Takes down what the last invocation left. Call it after the answer is sent.
+// Takes down what the last invocation left (unless its state is to be kept). Call it after the answer is sent.
 void server_clean(struct server *s);
 
 #endif
