@@ -5,8 +5,8 @@
 // done when curl is off the stack, because curl does not bear being changed from its own callbacks.
 #include "net/http_client.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "net/http_answer_lines.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -14,11 +14,11 @@
 enum {
     CONNECTIONS_KEPT = 64,
     CONNECTION_IDLE_S = 30, // below the server's idle timeout, so that a kept connection is rarely a dead one
-    BUFFER_BYTES = 64 * 1024,
     IDLE_TICK_MS = 100,
     CONNECT_TIMEOUT_MS = 5000,
+    BUFFER_BYTES = 64 * 1024,
     HEADERS_BYTES = 64 * 1024,
-    HANDLES = 3 // timers of a client, closed one by one
+    EXPECT_BYTES = 1024 * 1024 // a larger body is announced with Expect: 100-continue
 };
 
 struct http_client {
@@ -41,9 +41,7 @@ struct http_call {
     struct curl_slist *headers;
     uint64_t moved_ms; // when a byte last moved
     uint64_t body_taken;
-    struct buf head; // lines of the answer's header section
-    bool head_delivered;
-    int status;
+    struct http_answer_lines lines;
     int paused;          // CURLPAUSE_ bits
     int resumed;         // the mark: such bits, which `paused` no longer holds, for curl to hear of
     bool added;          // curl knows of it
@@ -68,13 +66,12 @@ static void free_call(struct http_call *call) {
     curl_multi_remove_handle(c->multi, call->easy);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
-    buf_done(&call->head);
+    http_answer_lines_done(&call->lines);
     free((char *)(uintptr_t)call->config.method);
     free((char *)(uintptr_t)call->config.url);
     free(call);
 }
 
-static void kick(struct http_client *c);
 static void enter(struct http_client *c);
 static void leave(struct http_client *c);
 
@@ -84,7 +81,7 @@ static void end_call(struct http_call *call, enum http_call_failure failure, con
         return;
     call->ended = c->any_ended = true;
     enter(c);
-    call->config.done(call->config.ctx, call->status, failure, e);
+    call->config.done(call->config.ctx, call->lines.status, failure, e);
     leave(c);
 }
 
@@ -113,12 +110,14 @@ static enum http_call_failure failure_of(const struct http_call *call, CURLcode 
 }
 
 static void finish_call(struct http_call *call, CURLcode result) {
-    if (result == CURLE_OK && !call->refused) {
+    if (result == CURLE_OK && !call->refused && !call->lines.delivered) {
+        fail_call(call, HTTP_CALL_BROKEN, "the answer ended in its header section");
+    } else if (result == CURLE_OK && !call->refused) {
         end_call(call, HTTP_CALL_OK, NULL);
-        return;
+    } else {
+        const char *text = call->curl_text[0] ? call->curl_text : curl_easy_strerror(result);
+        fail_call(call, failure_of(call, result), call->refused ? call->refused : text);
     }
-    const char *why = call->refused ? call->refused : call->curl_text[0] ? call->curl_text : curl_easy_strerror(result);
-    fail_call(call, failure_of(call, result), why);
 }
 
 // ---- running curl
@@ -195,12 +194,15 @@ static void kick(struct http_client *c) {
         uv_timer_start(&c->kick, on_kick, 0, 0);
 }
 
-static void on_timeout(uv_timer_t *timer) {
-    struct http_client *c = timer->data;
+static void run_curl(struct http_client *c, curl_socket_t fd, int flags) {
     int running;
     enter(c);
-    curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    curl_multi_socket_action(c->multi, fd, flags, &running);
     leave(c);
+}
+
+static void on_timeout(uv_timer_t *timer) {
+    run_curl(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int set_timeout(CURLM *multi, long timeout_ms, void *ctx) {
@@ -225,13 +227,9 @@ static void on_watch_closed(uv_handle_t *handle) {
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct watch *w = poll->data;
-    struct http_client *c = w->client;
     int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
                 (status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_ERR : 0);
-    int running;
-    enter(c);
-    curl_multi_socket_action(c->multi, w->fd, flags, &running);
-    leave(c);
+    run_curl(w->client, w->fd, flags);
 }
 
 static struct watch *watch_new(struct http_client *c, curl_socket_t fd) {
@@ -258,10 +256,9 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void 
         }
         return 0;
     }
-    if (!w && !(w = watch_new(c, fd)))
-        return -1;
+    w = w ? w : watch_new(c, fd);
     int events = (what != CURL_POLL_OUT ? UV_READABLE : 0) | (what != CURL_POLL_IN ? UV_WRITABLE : 0);
-    return uv_poll_start(&w->poll, events, on_socket) == 0 ? 0 : -1;
+    return w && uv_poll_start(&w->poll, events, on_socket) == 0 ? 0 : -1;
 }
 
 // Looks at the calls that have an idle timeout, and sleeps when there is none.
@@ -308,65 +305,30 @@ static size_t on_data(char *p, size_t size, size_t count, void *ctx) {
     return CURL_WRITEFUNC_PAUSE;
 }
 
-static size_t count_lines(struct span text) {
-    struct span line;
-    size_t count = 0;
-    while (span_next(&text, '\n', &line))
-        count++;
-    return count;
-}
-
-// The collected lines to headers; false when one is none.
-static bool deliver_head(struct http_call *call) {
-    struct span text = buf_span(&call->head), line;
-    size_t count = 0;
-    AUTO_FREE struct http_header *headers = mem_calloc(count_lines(text) + 1, sizeof *headers);
-    while (span_next(&text, '\n', &line)) {
-        if (line.n && line.p[line.n - 1] == '\r')
-            line.n--;
-        size_t colon = span_find(line, ':');
-        if (colon == 0 || colon == line.n || line.p[0] == ' ' || line.p[0] == '\t')
-            return false;
-        headers[count].name = span_slice(line, 0, colon);
-        headers[count++].value = span_trim(span_slice(line, colon + 1, line.n));
-    }
-    call->head_delivered = true;
+static void deliver_head(struct http_call *call) {
+    size_t count;
+    AUTO_FREE struct http_header *fields = http_answer_lines_fields(&call->lines, &count);
     if (call->config.head)
-        call->config.head(call->config.ctx, call->status, headers, count);
-    return true;
-}
-
-static size_t on_status_line(struct http_call *call, struct span line, size_t n) {
-    size_t blank = span_find(line, ' ');
-    uint64_t status;
-    if (!span_to_u64(span_slice(line, blank + 1, 3), &status))
-        return refuse(call, HTTP_CALL_BROKEN, "malformed status line");
-    call->status = (int)status;
-    buf_reset(&call->head);
-    return n;
+        call->config.head(call->config.ctx, call->lines.status, fields, count);
 }
 
 static size_t on_header(char *p, size_t size, size_t count, void *ctx) {
     struct http_call *call = ctx;
-    size_t n = size * count;
-    struct span line = {p, n};
     if (call->ended)
         return 0;
     moved(call);
-    if (call->head_delivered) // trailers
-        return n;
-    if (span_starts_with(line, "HTTP/"))
-        return on_status_line(call, line, n);
-    if (n > 2 || (n && p[0] != '\r' && p[0] != '\n')) {
-        if (buf_append_span(&call->head, line) < 0)
-            return refuse(call, HTTP_CALL_BROKEN, "the answer's header section is too large");
-        return n;
+    switch (http_answer_lines_add(&call->lines, span_make(p, size * count))) {
+    case HTTP_LINE_END:
+        deliver_head(call);
+        break;
+    case HTTP_LINE_MALFORMED:
+        return refuse(call, HTTP_CALL_BROKEN, "the answer has a malformed header section");
+    case HTTP_LINE_TOO_LARGE:
+        return refuse(call, HTTP_CALL_BROKEN, "the answer's header section is too large");
+    case HTTP_LINE_MORE:
+        break;
     }
-    if (call->status < 200) // 100 Continue and its like: the answer is still to come
-        return n;
-    if (!deliver_head(call))
-        return refuse(call, HTTP_CALL_BROKEN, "the answer has a malformed header");
-    return call->ended ? 0 : n;
+    return call->ended ? 0 : size * count;
 }
 
 static size_t read_span(struct http_call *call, char *p, size_t n) {
@@ -401,19 +363,18 @@ static size_t read_pulled(struct http_call *call, char *p, size_t n) {
 
 static size_t on_read(char *p, size_t size, size_t count, void *ctx) {
     struct http_call *call = ctx;
+    moved(call);
     if (call->ended)
         return CURL_READFUNC_ABORT;
-    moved(call);
     size_t n = call->config.read ? read_pulled(call, p, size * count) : read_span(call, p, size * count);
     return call->ended ? CURL_READFUNC_ABORT : n;
 }
 
+// curl goes back to send a body again; one that was pulled is gone.
 static int on_seek(void *ctx, curl_off_t offset, int origin) {
     struct http_call *call = ctx;
-    if (origin != SEEK_SET)
+    if (origin != SEEK_SET || (call->config.read && (uint64_t)offset != call->body_taken))
         return CURL_SEEKFUNC_FAIL;
-    if (call->config.read)
-        return (uint64_t)offset == call->body_taken ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
     call->body_taken = (uint64_t)offset;
     return CURL_SEEKFUNC_OK;
 }
@@ -489,14 +450,12 @@ static void set_body(struct http_call *call) {
     curl_easy_setopt(call->easy, CURLOPT_INFILESIZE_LARGE, length);
     if (length < 0)
         add_line(call, "Transfer-Encoding: chunked");
+    if (length < EXPECT_BYTES)
+        add_line(call, "Expect:"); // curl would ask first for every body, which costs a round trip
 }
 
 static void restrict_to_http(CURL *easy) {
-#if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
-#else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
-#endif
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http"); // curl 7.85
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -505,8 +464,8 @@ static void restrict_to_http(CURL *easy) {
 }
 
 static void set_times(CURL *easy, const struct http_call_config *config) {
-    uint64_t connect_ms = config->connect_timeout_ms ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    long connect_ms = config->connect_timeout_ms ? (long)config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)config->total_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
 }
@@ -532,7 +491,7 @@ static struct http_call *call_new(struct http_client *c, const struct http_call_
     call->config.url = mem_strdup(config->url);
     call->config.headers = NULL; // copied into `headers`
     call->repeatable = is_one_of(config->method, "GET HEAD OPTIONS PUT DELETE");
-    buf_init(&call->head, config->headers_max_bytes ? config->headers_max_bytes : HEADERS_BYTES);
+    http_answer_lines_init(&call->lines, config->headers_max_bytes ? config->headers_max_bytes : HEADERS_BYTES);
     call->easy = curl_easy_init();
     ASSERT(call->easy);
     call->next = c->calls;
@@ -608,7 +567,6 @@ int http_client_new(struct loop *l, struct http_client **ret, struct err *e) {
     init_timer(c, &c->timeout);
     init_timer(c, &c->kick);
     init_timer(c, &c->idle_tick);
-    ASSERT(c->handles_open == HANDLES);
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timeout);

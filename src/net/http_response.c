@@ -173,6 +173,10 @@ static char *put_framing(const struct http_exchange *x, const struct http_answer
 void http_response_head(struct http_exchange *x, const struct http_answer_head *head) {
     ASSERT(x->running && x->answer == HTTP_ANSWER_NONE && head->status >= 200 && head->status <= 999);
     struct http_connection *c = http_connection_of(x);
+    if (!head->whole && x->body == HTTP_BODY_ASKED && x->expects_continue) { // now or never
+        http_response_continue(x);
+        x->expects_continue = false;
+    }
     decide_framing(x, head);
     char *to = http_output_reserve(&c->out, HEAD_FIXED_BYTES + headers_bytes(head->headers, head->header_count));
     char *from = to;

@@ -195,12 +195,15 @@ static void on_json(struct http_exchange *x, void *ctx) {
 
 struct swallow { // in the exchange's arena
     struct http_exchange *x;
+    struct loop_timer *timer; // while it pauses
     uint64_t bytes, chunks, pause_ms;
     bool once;
 };
 
 static void swallow_on(void *arg) {
-    http_body_resume(((struct swallow *)arg)->x);
+    struct swallow *s = arg;
+    s->timer = NULL;
+    http_body_resume(s->x);
 }
 
 static bool swallow_data(void *ctx, struct span chunk) {
@@ -209,12 +212,13 @@ static bool swallow_data(void *ctx, struct span chunk) {
     s->chunks++;
     if (!s->pause_ms || (s->once && s->chunks > 1))
         return true;
-    loop_timer_start(http_exchange_loop(s->x), s->pause_ms, swallow_on, s);
+    s->timer = loop_timer_start(http_exchange_loop(s->x), s->pause_ms, swallow_on, s);
     return false;
 }
 
 static void swallow_end(void *ctx, enum http_body_end how) {
     struct swallow *s = ctx;
+    loop_timer_cancel(s->timer);
     if (how == HTTP_BODY_ABORTED)
         count_abort(NULL);
     if (how == HTTP_BODY_TOO_LARGE)
