@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -144,6 +145,13 @@ class CliTestCase(harness.SpearTestCase):
 
     def setUp(self):
         self.directory = self.temporary_dir()
+
+    def closed_address(self):
+        """An address that refuses connections until the test ends: bound, but nobody listens."""
+        held = socket.socket()
+        self.addCleanup(held.close)
+        held.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{held.getsockname()[1]}"
 
     def file(self, name, content):
         path = os.path.join(self.directory, name)

@@ -69,7 +69,7 @@ class Mistakes(cli_tool.CliTestCase):
         self.assert_fails(spear("files", "rm"), 2, "needs ID")
 
     def test_sms_address(self):
-        self.assert_fails(spear("files", "ls", "--sms-addr", "http://127.0.0.1:1"), 2, "without http://")
+        self.assert_fails(spear("files", "ls", "--sms-addr", "http://127.0.0.1:8080"), 2, "without http://")
         self.assert_fails(spear("files", "ls", sms="here"), 2, "sms address here")
 
     def test_task_flags_are_checked_here(self):
@@ -96,7 +96,7 @@ class Mistakes(cli_tool.CliTestCase):
 class LocalModule(cli_tool.CliTestCase):
     def both(self, path, code, *words):
         for command in ("deploy", "run"):
-            self.assert_fails(spear(command, path, sms="127.0.0.1:1"), code, *words)
+            self.assert_fails(spear(command, path, sms=self.closed_address()), code, *words)
 
     def test_missing_and_directory(self):
         self.both(os.path.join(self.directory, "missing.wasm"), 4, "missing.wasm", "No such file")
@@ -118,7 +118,7 @@ class LocalModule(cli_tool.CliTestCase):
         self.both(path, 2, "not a regular file")
 
     def test_hostile_name_does_not_steer_the_terminal(self):
-        result = spear("deploy", os.path.join(self.directory, "a\x1b[31m\nb"), sms="127.0.0.1:1")
+        result = spear("deploy", os.path.join(self.directory, "a\x1b[31m\nb"), sms=self.closed_address())
         self.assertEqual(result.code, 4)
         self.assertNotIn(b"\x1b", result.stderr)
         self.assertIn("a\\x1b[31m\\x0ab", result.err)
@@ -127,9 +127,7 @@ class LocalModule(cli_tool.CliTestCase):
 class Unreachable(cli_tool.CliTestCase):
     def setUp(self):
         super().setUp()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address = self.closed_address()
 
     def test_every_command_says_so(self):
         module = self.file("a.wasm", CORE_HEAD)
@@ -148,7 +146,7 @@ class Unreachable(cli_tool.CliTestCase):
         self.assertIn("spear up", error["hint"])
 
     def test_flag_wins_over_environment(self):
-        result = spear("files", "ls", "--sms-addr", self.address, sms="127.0.0.1:1")
+        result = spear("files", "ls", "--sms-addr", self.address, sms=self.closed_address())
         self.assertIn(self.address, result.err)
 
     def test_not_sms_at_all(self):
@@ -167,13 +165,13 @@ class Unreachable(cli_tool.CliTestCase):
 
 class Colours(cli_tool.CliTestCase):
     def test_only_on_a_terminal(self):
-        self.assertNotIn(b"\x1b", spear("files", "ls", sms="127.0.0.1:1").stderr)
-        self.assertIn(b"\x1b[31m", cli_tool.on_terminal("files", "ls", sms="127.0.0.1:1").stdout)
+        self.assertNotIn(b"\x1b", spear("files", "ls", sms=self.closed_address()).stderr)
+        self.assertIn(b"\x1b[31m", cli_tool.on_terminal("files", "ls", sms=self.closed_address()).stdout)
 
     def test_switched_off(self):
-        self.assertNotIn(b"\x1b", cli_tool.on_terminal("files", "ls", "--no-color", sms="127.0.0.1:1").stdout)
+        self.assertNotIn(b"\x1b", cli_tool.on_terminal("files", "ls", "--no-color", sms=self.closed_address()).stdout)
         for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-            self.assertNotIn(b"\x1b", cli_tool.on_terminal("files", "ls", sms="127.0.0.1:1", env=env).stdout)
+            self.assertNotIn(b"\x1b", cli_tool.on_terminal("files", "ls", sms=self.closed_address(), env=env).stdout)
 
 
 if __name__ == "__main__":
