@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct wasi_fixture fixture;
@@ -27,15 +28,19 @@ void wasi_fixture_begin(void) {
                               .args = args,
                               .arg_count = 2,
                               .table = &f->table};
+    const char *temporary = getenv("TMPDIR");
+    snprintf(f->root, sizeof f->root, "%.40s/spear-wasi-XXXXXX", temporary ? temporary : "/tmp");
+    ASSERT(mkdtemp(f->root));
     wasi_fixture_start();
 }
 
 void wasi_fixture_grant(const char *guest_path, bool writable, uint64_t max_bytes) {
     struct wasi_fixture *f = &fixture;
     char *path = f->directories[f->grant_count];
+    ASSERT(f->grant_count < FIXTURE_GRANTS_MAX);
+    snprintf(path, sizeof f->directories[0], "%.56s/%zu", f->root, f->grant_count);
     struct wasi_grant *g = &f->grants[f->grant_count++];
-    snprintf(path, sizeof f->directories[0], "/tmp/spear-wasi-XXXXXX");
-    ASSERT(f->grant_count <= FIXTURE_GRANTS_MAX && mkdtemp(path));
+    ASSERT(mkdir(path, 0755) == 0);
     *g = (struct wasi_grant){.guest_path = guest_path, .max_bytes = max_bytes, .writable = writable};
     g->fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     g->volume_fd = memfd_create("volume", MFD_CLOEXEC);
@@ -53,6 +58,15 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+static int remove_below(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+    return ftw->level ? remove_one(path, st, type, ftw) : 0;
+}
+
+void wasi_fixture_empty(size_t grant) {
+    ASSERT(nftw(fixture.directories[grant], remove_below, 16, FTW_DEPTH | FTW_PHYS) == 0);
+    fixture.grants[grant].volume->used_bytes = 0;
+}
+
 void wasi_fixture_end(void) {
     struct wasi_fixture *f = &fixture;
     wasi_table_end(&f->table);
@@ -60,8 +74,8 @@ void wasi_fixture_end(void) {
         close(f->grants[i].fd);
         close(f->grants[i].volume_fd);
         munmap(f->grants[i].volume, IPC_VOLUME_BYTES);
-        nftw(f->directories[i], remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
+    nftw(f->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(f->memory);
 }
 

@@ -1,6 +1,6 @@
 // Host functions called without an engine: a guest's memory of 64 KiB that is ours, its streams, and temporary directories granted to it.
 //
-// One guest at a time, in static variables: wasi_fixture_begin makes it, wasi_fixture_end takes everything down.
+// The temporary directory is made in $TMPDIR (default: /tmp). One guest at a time, in static variables: wasi_fixture_begin makes it, wasi_fixture_end takes everything down.
 #ifndef SPEAR_TEST_WASI_FIXTURE_H
 #define SPEAR_TEST_WASI_FIXTURE_H
 
@@ -15,7 +15,8 @@ struct wasi_fixture {
     struct guest guest;
     struct wasi_table table;
     struct wasi_grant grants[FIXTURE_GRANTS_MAX];
-    char directories[FIXTURE_GRANTS_MAX][64]; // their host paths
+    char root[64];                            // a temporary directory that holds nothing but theirs
+    char directories[FIXTURE_GRANTS_MAX][80]; // their host paths
     size_t grant_count;
     uint8_t output[16], log[64];
     bool exits; // a function asked to leave the guest
@@ -26,6 +27,8 @@ extern struct wasi_fixture fixture;
 void wasi_fixture_begin(void);
 // An empty temporary directory, granted from the next wasi_fixture_start on.
 void wasi_fixture_grant(const char *guest_path, bool writable, uint64_t max_bytes);
+// Empties a granted directory and its counter.
+void wasi_fixture_empty(size_t grant);
 // Gives the descriptor table its first content.
 void wasi_fixture_start(void);
 void wasi_fixture_end(void);
