@@ -68,7 +68,8 @@ static int begin(struct server *s, const struct ipc_invoke *m, struct request *r
                        (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes);
     if (take_strings(s, m, r, e))
         return -1;
-    wasi_table_begin(&s->table, s->grants, s->grant_count);
+    if (!s->instance) // a kept one knows its descriptors by number
+        wasi_table_begin(&s->table, s->grants, s->grant_count);
     s->guest = (struct guest){.table = &s->table,
                               .payload = shared_payload(s->shared, m->payload_bytes),
                               .output = shared_output(s->shared),
@@ -183,6 +184,6 @@ void server_clean(struct server *s) {
     if (!s->keeps_state || s->spoiled) {
         engine_instance_free(s->instance);
         s->instance = NULL;
+        wasi_table_end(&s->table);
     }
-    wasi_table_end(&s->table);
 }
