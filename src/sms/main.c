@@ -109,7 +109,7 @@ static void ignore_broken_pipes(void) {
 }
 
 int main(int argc, char **argv) {
-    struct sms s = {0};
+    static struct sms s; // what a failed start leaves behind stays reachable until the process ends, a moment later
     struct err err;
     bool run = false;
     if (sms_config_read(argc, argv, &s.config, &run, &err) != 0) {
