@@ -104,6 +104,8 @@ class Languages(Node):
         self.assertEqual(self.execute(name, function_name="fibonacci", params=[50])["results"], [12586269025])
 
 
+@unittest.skipIf(harness.is_built("spear-worker") and harness.is_sanitized("spear-worker"),
+                 "the sanitizer's own memory for a module of 20 MB is beyond a worker's limit")
 class Esbuild(Node):
     """A program of 20 MB from npm, written in Go: TypeScript on stdin, JavaScript on stdout."""
 
