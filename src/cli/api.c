@@ -326,7 +326,7 @@ int api_print(struct api *api, const struct api_request *request, struct err *e)
 char *api_path(const char *before, const char *segment, const char *after) {
     struct buf path;
     size_t n;
-    buf_init(&path, 64 * 1024);
+    buf_init(&path, API_PATH_MAX);
     buf_append_text(&path, before);
     percent_encode(span_of(segment), "", &path);
     buf_append_text(&path, after);

@@ -10,7 +10,13 @@
 #include "cli/cli.h"
 #include "net/http_client.h"
 
-enum { API_SIGNALS = 3, API_HINT_MAX = 256, API_BODY_MAX = 512 * 1024 * 1024, API_FIELD_MAX = 300 };
+enum {
+    API_SIGNALS = 3,
+    API_HINT_MAX = 256,
+    API_BODY_MAX = 512 * 1024 * 1024,
+    API_FIELD_MAX = 300,
+    API_PATH_MAX = 64 * 1024
+};
 
 struct api {
     struct cli *cli;

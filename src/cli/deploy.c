@@ -109,7 +109,7 @@ static void print_json(const struct api *api, const char *name, const struct dep
     for (size_t i = 0; i < old->count; i++)
         if (old->tasks[i].removed)
             json_push_string(out, replaced, span_of(old->tasks[i].task_id));
-    buf_init(&text, 1024 * 1024);
+    buf_init(&text, OUTPUT_JSON_MAX);
     json_out_print(out, false, &text);
     output_json_line(buf_span(&text));
     buf_done(&text);

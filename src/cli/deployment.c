@@ -22,7 +22,7 @@ static int split_pair(const char *flag, const char *text, struct span *ret_key, 
 
 int deployment_check_flags(const struct args *flags, struct err *e) {
     struct task_limits limits;
-    struct span key, value;
+    struct span key = {0}, value = {0};
     size_t cursor = 0;
     const char *text;
     task_limits_default(&limits);
@@ -38,7 +38,7 @@ int deployment_check_flags(const struct args *flags, struct err *e) {
 
 // Later values of a key win: a JSON object must not name one twice.
 static void add_pairs(struct json_out *out, json_node *map, const struct args *flags, const char *flag) {
-    struct span key, value, later, ignored;
+    struct span key = {0}, value = {0}, later = {0}, ignored;
     size_t cursor = 0;
     for (const char *text; (text = args_each(flags, flag, &cursor));) {
         size_t ahead = cursor;
@@ -52,7 +52,7 @@ static void add_pairs(struct json_out *out, json_node *map, const struct args *f
 }
 
 static bool names_key(const struct args *flags, const char *key) {
-    struct span found, value;
+    struct span found = {0}, value;
     size_t cursor = 0;
     for (const char *text; (text = args_each(flags, "config", &cursor));)
         if (split_pair("config", text, &found, &value, NULL) == 0 && span_equal_text(found, key))

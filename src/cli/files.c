@@ -74,7 +74,7 @@ static void print_uploaded(const struct cli *cli, const char *name, const struct
         json_add_text(out, root, "uri", file->uri);
         json_add_i64(out, root, "len", (int64_t)file->size_bytes);
         json_add_text(out, root, "checksum_sha256", file->sha256);
-        buf_init(&text, 64 * 1024);
+        buf_init(&text, OUTPUT_LINE_MAX);
         json_out_print(out, false, &text);
         output_json_line(buf_span(&text));
         buf_done(&text);
@@ -233,7 +233,7 @@ static int get_meta(struct api *api, const char *id, struct err *e) {
         return 0;
     }
     struct buf text;
-    buf_init(&text, 1024 * 1024);
+    buf_init(&text, OUTPUT_JSON_MAX);
     json_print(json_root(doc), &text);
     output_json_line(buf_span(&text));
     buf_done(&text);

@@ -51,9 +51,10 @@ static void print_gathered(struct gathering *g, json_node *root, uint64_t offset
         fprintf(stderr, "%s\n", total ? "nothing there: --offset is behind the last one" : g->listing->empty);
     } else if (!g->cli->quiet) {
         table_print(g->table, g->cli);
-        if (g->count + offset < total)
+        uint64_t next = g->count + offset;
+        if (next < total)
             fprintf(stderr, "%llu of %llu; see more with --all or --offset %llu\n", (unsigned long long)g->count,
-                    (unsigned long long)total, (unsigned long long)(offset + g->count));
+                    (unsigned long long)total, (unsigned long long)next);
     }
 }
 

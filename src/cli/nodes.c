@@ -3,6 +3,7 @@
 // Lists, objects and removals are listing.c.
 #include "base/mem.h"
 #include "cli/listing.h"
+#include "cli/output.h"
 
 #include <stdio.h>
 
@@ -55,7 +56,7 @@ static int run_ls(struct cli *cli, const struct args *args) {
 
 static int print_metadata(void *ctx, struct span key, json_val *value) {
     struct buf text;
-    buf_init(&text, 64 * 1024);
+    buf_init(&text, OUTPUT_LINE_MAX);
     buf_printf(&text, "%.*s=", SPAN_ARGS(key));
     if (json_is_string(value))
         buf_append_span(&text, json_string(value));

@@ -25,7 +25,7 @@ size_t output_width(const char *text);
 // Bytes of its first `width` code points.
 size_t output_prefix_bytes(const char *text, size_t width);
 
-enum { OUTPUT_NUMBER_TEXT = 24 };
+enum { OUTPUT_NUMBER_TEXT = 24, OUTPUT_LINE_MAX = 64 * 1024, OUTPUT_JSON_MAX = 1024 * 1024 };
 void output_size(uint64_t bytes, char ret_text[OUTPUT_NUMBER_TEXT]);  // "12.3 KiB"
 void output_age(int64_t age_s, char ret_text[OUTPUT_NUMBER_TEXT]);    // "5 min"
 void output_duration(uint64_t us, char ret_text[OUTPUT_NUMBER_TEXT]); // "3.4 ms"

@@ -72,7 +72,7 @@ static void remove_directory(const char *path) {
 }
 
 __attribute__((noreturn)) static void guard(const char *path, int pipe_fd) {
-    int users[USERS_MAX];
+    int users[USERS_MAX] = {0};
     leave_terminal_and_streams(pipe_fd);
     end_users(users, wait_for_end(pipe_fd, users));
     if (access(path, F_OK) == 0)

@@ -72,10 +72,9 @@ static size_t terminal_width(void) {
 static void natural_widths(const struct table *t, size_t widths[COLUMNS_MAX]) {
     for (size_t c = 0; c < t->column_count; c++)
         widths[c] = output_width(t->columns[c].title);
-    for (size_t i = 0; i < t->cell_count; i++) {
-        size_t width = output_width(t->cells[i]), *column = &widths[i % t->column_count];
-        if (width > *column)
-            *column = width;
+    for (size_t i = 0, c = 0; i < t->cell_count; i++, c = c + 1 < t->column_count ? c + 1 : 0) {
+        size_t width = output_width(t->cells[i]);
+        widths[c] = width > widths[c] ? width : widths[c];
     }
 }
 
@@ -107,7 +106,7 @@ static void print_cell(const char *text, size_t width, bool right, bool last) {
 }
 
 void table_print(const struct table *t, const struct cli *cli) {
-    size_t widths[COLUMNS_MAX], limit = cli->stdout_tty ? terminal_width() : 0;
+    size_t widths[COLUMNS_MAX] = {0}, limit = cli->stdout_tty ? terminal_width() : 0;
     natural_widths(t, widths);
     if (limit)
         shrink_widths(t, limit, widths);
@@ -115,8 +114,7 @@ void table_print(const struct table *t, const struct cli *cli) {
     for (size_t c = 0; c < t->column_count; c++)
         print_cell(t->columns[c].title, widths[c], t->columns[c].right, c + 1 == t->column_count);
     printf("%s\n", output_color(cli->color_out, OUTPUT_PLAIN));
-    for (size_t i = 0; i < t->cell_count; i++) {
-        size_t c = i % t->column_count;
+    for (size_t i = 0, c = 0; i < t->cell_count; i++, c = c + 1 < t->column_count ? c + 1 : 0) {
         bool last = c + 1 == t->column_count;
         print_cell(t->cells[i], widths[c], t->columns[c].right, last);
         if (last)

@@ -3,6 +3,7 @@
 // Lists, objects and removals are listing.c; registering is `spear deploy` (deploy.c).
 #include "base/mem.h"
 #include "cli/listing.h"
+#include "cli/output.h"
 
 #include <stdio.h>
 
@@ -46,7 +47,7 @@ struct member_printer {
 static int print_member(void *ctx, struct span key, json_val *value) {
     const struct member_printer *p = ctx;
     struct buf text;
-    buf_init(&text, 64 * 1024);
+    buf_init(&text, OUTPUT_LINE_MAX);
     if (key.n)
         buf_printf(&text, "%.*s=", SPAN_ARGS(key));
     if (json_is_string(value))
