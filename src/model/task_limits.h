@@ -3,6 +3,7 @@
 #define SPEAR_MODEL_TASK_LIMITS_H
 
 #include "base/err.h"
+#include "model/task_grant.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,13 +21,15 @@ struct task_limits {
     int aot;                       // enum task_aot
     bool instance_reuse;           // instance.reuse
     char content_type[128];        // http.content_type: of the raw output; application/octet-stream
+    struct task_grant grants[TASK_GRANTS_MAX]; // wasi.dir.*
+    size_t grant_count;
 };
 enum task_aot { TASK_AOT_OFF, TASK_AOT_BACKGROUND, TASK_AOT_BEFORE_READY };
 
 void task_limits_default(struct task_limits *ret);
 // Applies one config entry. 0 also for a key that is of none of our families (limit. scale. queue. wasi. http.
 // instance., isolation, aot). Ranges are in task_limits.c; scale.min against scale.max is for the caller (task.c) to
-// compare when all keys are in. Directories (wasi.dir.) are not granted yet: refused.
+// compare when all keys are in. At most TASK_GRANTS_MAX directories (wasi.dir.).
 // ERR_INVALID_CONFIGURATION for an unknown key of them, or a value out of range: with key, value and what is allowed.
 int task_limits_set(struct task_limits *limits, struct span key, struct span value, struct err *e);
 

@@ -1,5 +1,5 @@
-// create_instance: from a task's artifact to a handle on its module. The bytes are the module store's (module_store.c); what comes next is
-// start_instance (instance.c).
+// create_instance: from a task's artifact to a handle on its module and its volumes. The bytes are the module store's (module_store.c), the
+// directories the volume store's; what comes next is start_instance (instance.c).
 #include "runtime/instance.h"
 
 #include "base/mem.h"
@@ -24,26 +24,61 @@ static void on_refused(void *arg) {
     fail(c, &c->error);
 }
 
-static void on_module(void *ctx, struct module *module, const struct err *e) {
-    AUTO_FREE struct creation *c = ctx;
+// One volume after the other, then the instance is there.
+static void open_volumes(struct creation *c);
+
+static void on_volume(void *ctx, struct volume *volume, const struct err *e) {
+    struct creation *c = ctx;
     struct instance *i = c->instance;
-    struct err closing = {0};
-    if (!e && i->runtime->closing) {
-        module_unref(i->runtime->shared->modules, module);
-        err_set(&closing, ERR_EXECUTION_TERMINATED, "an instance was not created: the runtime is closing");
-        e = &closing;
-    }
     if (e) {
         fail(c, e);
+        free(c);
         return;
     }
-    i->module = module;
-    memcpy(i->digest, module->digest, sizeof i->digest);
+    i->grants[i->volume_count] = (struct worker_grant){.grant = &i->limits.grants[i->volume_count],
+                                                       .directory_fd = volume_directory_fd(volume),
+                                                       .volume_fd = volume_memory_fd(volume)};
+    i->volumes[i->volume_count++] = volume;
+    open_volumes(c);
+}
+
+static void succeed(struct creation *c) {
+    struct instance *i = c->instance;
     counter_add(&i->runtime->shared->counters.instances_created, 1);
     instance_move_created(i);
     i->references = 1;
     c->done(c->ctx, i, NULL);
     instance_release(i);
+}
+
+static void open_volumes(struct creation *c) {
+    struct instance *i = c->instance;
+    struct err closing = {0};
+    if (i->volume_count < i->limits.grant_count && !i->runtime->closing) {
+        volume_get(i->runtime->shared->volumes, i->runtime->loop, i->limits.grants[i->volume_count].volume, on_volume,
+                   c);
+        return;
+    }
+    if (i->runtime->closing) {
+        err_set(&closing, ERR_EXECUTION_TERMINATED, "an instance was not created: the runtime is closing");
+        fail(c, &closing);
+    } else {
+        succeed(c);
+    }
+    free(c);
+}
+
+static void on_module(void *ctx, struct module *module, const struct err *e) {
+    struct creation *c = ctx;
+    struct instance *i = c->instance;
+    if (e) {
+        fail(c, e);
+        free(c);
+        return;
+    }
+    i->module = module;
+    memcpy(i->digest, module->digest, sizeof i->digest);
+    open_volumes(c);
 }
 
 static bool is_wanted(void *ctx) {

@@ -25,6 +25,14 @@ struct instance *instance_new(struct runtime *r, const struct instance_config *c
     return i;
 }
 
+void instance_give_back(struct instance *i) {
+    struct runtime_shared *s = i->runtime->shared;
+    if (i->module)
+        module_unref(s->modules, TAKE(i->module));
+    while (i->volume_count > 0)
+        volume_unref(s->volumes, i->volumes[--i->volume_count]);
+}
+
 static void instance_free(struct instance *i) {
     struct runtime *r = i->runtime;
     ASSERT(!i->worker && !i->start_waiters && !i->stop_waiters && !i->running.runs);
@@ -34,8 +42,7 @@ static void instance_free(struct instance *i) {
         r->instances = i->next;
     if (i->next)
         i->next->previous = i->previous;
-    if (i->module)
-        module_unref(r->shared->modules, i->module);
+    instance_give_back(i);
     loop_timer_cancel(i->stop_timer);
     free(i->task_id);
     free(i);
@@ -168,6 +175,8 @@ static void start_worker(struct instance *i) {
                                    .output_bytes = l->output_bytes,
                                    .log_bytes = l->log_bytes,
                                    .keeps_state = l->instance_reuse,
+                                   .grants = i->grants,
+                                   .grant_count = i->volume_count,
                                    .start_ms = i->runtime->shared->config.start_time_ms,
                                    .events = &instance_worker_events,
                                    .ctx = i};

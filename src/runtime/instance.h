@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "runtime/module_store.h"
 #include "runtime/shared.h"
+#include "runtime/volume_store.h"
 #include "runtime/worker.h"
 
 struct runtime {
@@ -50,6 +51,9 @@ struct instance {
     char digest[SHA256_HEX + 1];
     struct task_limits limits;
     struct module *module;
+    struct volume *volumes[TASK_GRANTS_MAX]; // of limits.grants
+    struct worker_grant grants[TASK_GRANTS_MAX];
+    size_t volume_count;
     struct worker *worker;
     struct instance_waiter *start_waiters, *stop_waiters;
     struct loop_timer *stop_timer;
@@ -62,6 +66,7 @@ struct instance {
 // ---- instance.c
 struct instance *instance_new(struct runtime *r,
                               const struct instance_config *config); // creating, one hold, no reference
+void instance_give_back(struct instance *i); // its module and its volumes
 void instance_hold(struct instance *i);
 void instance_release(struct instance *i); // may free it, and complete the runtime's closing
 extern const struct worker_events instance_worker_events;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "runtime/artifact_source_sms.h"
 #include "runtime/instance.h"
+#include "runtime/volume_store.h"
 #include "runtime/worker_host.h"
 
 void spearlet_config_default(struct spearlet_config *ret) {
@@ -30,6 +31,7 @@ int runtime_shared_new(const struct spearlet_config *config, struct runtime_shar
     else
         spearlet_config_default(&s->config);
     s->modules = module_store_new(s);
+    s->volumes = volume_store_new(config ? s->config.data_dir : NULL);
     if (artifact_source_sms_new(s, &s->sms_source, e) < 0 ||
         worker_host_new(s->config.worker_path, &s->counters, &s->workers, e) < 0) {
         runtime_shared_free(s);
@@ -44,6 +46,7 @@ void runtime_shared_free(struct runtime_shared *s) {
         return;
     worker_host_free(s->workers);
     module_store_free(s->modules);
+    volume_store_free(s->volumes);
     artifact_source_free(s->sms_source);
     free(s);
 }
@@ -108,8 +111,7 @@ static void free_if_over(struct runtime *r) {
 static void finish_close(void *arg) {
     struct runtime *r = arg;
     for (struct instance *i = r->instances; i; i = i->next)
-        if (i->module)
-            module_unref(r->shared->modules, TAKE(i->module));
+        instance_give_back(i);
     uv_close((uv_handle_t *)r->keep_alive, free_handle);
     r->keep_alive = NULL;
     r->close_done(r->close_ctx);

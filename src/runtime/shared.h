@@ -9,6 +9,7 @@
 
 struct module_store;
 struct worker_host;
+struct volume_store;
 
 struct runtime_shared {
     bool configured; // a spearlet_config was injected
@@ -16,6 +17,7 @@ struct runtime_shared {
     struct runtime_counters counters;
     struct module_store *modules;
     struct worker_host *workers;
+    struct volume_store *volumes;
     struct artifact_source *sms_source;
 };
 

@@ -32,6 +32,12 @@ struct worker_events {
     void (*ended)(void *ctx, const struct err *why);
 };
 
+// A directory of the guest.
+struct worker_grant {
+    const struct task_grant *grant;
+    int directory_fd, volume_fd; // the volume's
+};
+
 struct worker_config {
     struct runtime_shared *shared;
     struct loop *loop;
@@ -41,6 +47,8 @@ struct worker_config {
     uint64_t memory_bytes; // the guest's linear memory
     uint64_t payload_bytes, output_bytes, log_bytes;
     bool keeps_state;  // instance.reuse
+    const struct worker_grant *grants; // the owner's, until `ended`
+    size_t grant_count;
     uint64_t start_ms; // not ready by then: killed
     const struct worker_events *events;
     void *ctx;

@@ -235,28 +235,28 @@ static int need_pair(struct worker_host *h, struct err *e) {
     return 0;
 }
 
-static void attach_fds(struct msghdr *message, char *control, size_t control_bytes, const int fds[IPC_SPAWN_FD_COUNT]) {
-    memset(control, 0, control_bytes);
+static void attach_fds(struct msghdr *message, char *control, const int *fds, size_t count) {
+    memset(control, 0, CMSG_SPACE(sizeof(int) * count));
     message->msg_control = control;
-    message->msg_controllen = control_bytes;
+    message->msg_controllen = CMSG_SPACE(sizeof(int) * count);
     struct cmsghdr *c = CMSG_FIRSTHDR(message);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * IPC_SPAWN_FD_COUNT);
-    memcpy(CMSG_DATA(c), fds, sizeof(int) * IPC_SPAWN_FD_COUNT);
+    c->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    memcpy(CMSG_DATA(c), fds, sizeof(int) * count);
 }
 
-static ssize_t send_request(int socket, const struct ipc_spawn *request, const int fds[IPC_SPAWN_FD_COUNT]) {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * IPC_SPAWN_FD_COUNT)];
+static ssize_t send_request(int socket, const struct ipc_spawn *request, const int *fds) {
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * IPC_FD_COUNT_MAX)];
     struct iovec part = {(void *)(uintptr_t)request, sizeof *request};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    attach_fds(&message, control, sizeof control, fds);
+    attach_fds(&message, control, fds, IPC_SPAWN_FD_COUNT + 2 * (size_t)request->grant_count);
     return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 // A pair whose zygote has just ended is replaced here, before the thread has noticed.
 static enum worker_host_answer spawn_locked(struct worker_host *h, const struct ipc_spawn *request,
-                                            const int fds[IPC_SPAWN_FD_COUNT], struct err *e) {
+                                            const int *fds, struct err *e) {
     for (int attempt = 0; attempt < 2; attempt++) {
         if (need_pair(h, e) < 0)
             return WORKER_HOST_FAILED;
@@ -274,7 +274,7 @@ static enum worker_host_answer spawn_locked(struct worker_host *h, const struct 
 }
 
 enum worker_host_answer worker_host_spawn(struct worker_host *h, const struct ipc_spawn *request,
-                                          const int fds[IPC_SPAWN_FD_COUNT], struct err *e) {
+                                          const int *fds, struct err *e) {
     uv_mutex_lock(&h->lock);
     enum worker_host_answer answer = spawn_locked(h, request, fds, e);
     uv_mutex_unlock(&h->lock);

@@ -27,8 +27,9 @@ enum worker_host_answer {
     WORKER_HOST_LATER, // its queue is full; try again in a moment
     WORKER_HOST_FAILED // e says why
 };
-enum worker_host_answer worker_host_spawn(struct worker_host *h, const struct ipc_spawn *request,
-                                          const int fds[IPC_SPAWN_FD_COUNT], struct err *e);
+// fds: IPC_SPAWN_FD_COUNT of them, and two for each grant of the request.
+enum worker_host_answer worker_host_spawn(struct worker_host *h, const struct ipc_spawn *request, const int *fds,
+                                          struct err *e);
 // Why the zygote could not be started the last time (a program that is not there); ERR_NONE kind when it could.
 void worker_host_failure(struct worker_host *h, struct err *ret);
 // It does not answer: kills it, a new one is started.

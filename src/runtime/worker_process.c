@@ -15,6 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+_Static_assert((int)IPC_GRANTS_MAX == (int)TASK_GRANTS_MAX, "every grant has its place in the message");
+_Static_assert(sizeof(((struct ipc_grant *)0)->guest_path) == sizeof(((struct task_grant *)0)->guest_path),
+               "a guest path fits, with its end");
+
 enum { SPAWN_TRIES_MAX = 5, SPAWN_RETRY_MS = 2, LINGER_MS = 1000 };
 // What the engine may take beside the guest's memory: its stack, and its form of the module (measured on the interpreter: 14 bytes for each
 // byte of a small module, 22 for the 20 MB of esbuild).
@@ -158,6 +162,21 @@ static void fill_request(const struct worker *w, struct ipc_spawn *request) {
     };
 }
 
+// What the message says of each grant, and its two descriptors behind the others.
+static void add_grants(const struct worker *w, struct ipc_spawn *request, int fds[IPC_FD_COUNT_MAX]) {
+    const struct worker_config *c = &w->config;
+    request->grant_count = (uint32_t)c->grant_count;
+    for (size_t i = 0; i < c->grant_count; i++) {
+        const struct task_grant *from = c->grants[i].grant;
+        struct ipc_grant *to = &request->grants[i];
+        memcpy(to->guest_path, from->guest_path, sizeof to->guest_path);
+        to->max_bytes = from->max_bytes;
+        to->flags = from->writable ? IPC_GRANT_WRITABLE : 0;
+        fds[IPC_SPAWN_FD_COUNT + 2 * i] = c->grants[i].directory_fd;
+        fds[IPC_SPAWN_FD_COUNT + 2 * i + 1] = c->grants[i].volume_fd;
+    }
+}
+
 // Our end into the loop, the other one for the worker. SO_PASSCRED tells the sender's id should the zygote die before it can.
 static int make_control(struct worker *w, int *ret_worker_end, struct err *e) {
     int pair[2], on = 1;
@@ -223,7 +242,8 @@ static void ask_zygote(struct worker *w) {
     }
     struct ipc_spawn request;
     fill_request(w, &request);
-    const int fds[IPC_SPAWN_FD_COUNT] = {worker_end, w->memory.fd, w->config.module_fd};
+    int fds[IPC_FD_COUNT_MAX] = {worker_end, w->memory.fd, w->config.module_fd};
+    add_grants(w, &request, fds);
     w->spawn_tries++;
     enum worker_host_answer answer = worker_host_spawn(w->config.shared->workers, &request, fds, &e);
     if (answer == WORKER_HOST_LATER)
