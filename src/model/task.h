@@ -16,7 +16,7 @@ struct task_map {
     size_t count;
 };
 
-enum { TASK_NAME_MAX = 255, TASK_LIST_MAX = 256, TASK_BODY_MAX = 1024 * 1024 };
+enum { TASK_NAME_MAX = 255, TASK_LIST_MAX = 256, TASK_BODY_MAX = 1024 * 1024, TASK_ENDPOINT_SEGMENTS_MAX = 32 };
 
 struct task {
     char *task_id; // "" in a registration not yet stored
@@ -39,7 +39,7 @@ struct task {
 
 // Reads a registration (POST /api/v1/tasks) and checks everything that can be checked without the store: required
 // fields, types, name (1…255 bytes, no control characters, no '/', not "." or ".."), priority (normal when absent),
-// endpoint (segments of [A-Za-z0-9._~-] between single slashes, or empty), executable.type (wasm; the known others
+// endpoint (at most TASK_ENDPOINT_SEGMENTS_MAX segments of [A-Za-z0-9._~-] between single slashes, or empty), executable.type (wasm; the known others
 // ERR_NOT_SUPPORTED), uri, checksum form (kept in lower case), every config key. At most TASK_LIST_MAX entries a list or
 // map, no NUL anywhere. Members that are unknown are ignored; task_id, status and the times are set by the store.
 // executable.name, which is the guest's argv[0], is the task's name when absent or empty.

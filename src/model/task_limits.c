@@ -95,13 +95,29 @@ static int set_aot(struct task_limits *limits, struct span key, struct span valu
     return 0;
 }
 
-static int set_reuse(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+static int set_switch(bool *member, struct span key, struct span value, struct err *e) {
     static const char *const words[] = {"false", "true"};
     int choice = choose(value, words, 2);
     if (choice < 0)
         return refuse(e, key, value, "true or false");
-    limits->instance_reuse = choice == 1;
+    *member = choice == 1;
     return 0;
+}
+
+static int set_reuse(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+    return set_switch(&limits->instance_reuse, key, value, e);
+}
+
+static int set_cgi(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+    return set_switch(&limits->http_cgi, key, value, e);
+}
+
+static int set_stream(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+    return set_switch(&limits->http_stream, key, value, e);
+}
+
+static int set_authorization(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+    return set_switch(&limits->http_authorization, key, value, e);
 }
 
 static int set_content_type(struct task_limits *limits, struct span key, struct span value, struct err *e) {
@@ -120,19 +136,10 @@ static const struct {
     {"aot", set_aot},
     {"instance.reuse", set_reuse},
     {"http.content_type", set_content_type},
+    {"http.cgi", set_cgi},
+    {"http.stream", set_stream},
+    {"http.authorization", set_authorization},
 };
-
-static int add_grant(struct task_limits *limits, struct span key, struct span value, struct err *e) {
-    struct task_grant grant;
-    const char *allowed;
-    if (!task_grant_read(span_slice(key, strlen("wasi.dir."), key.n), value, &grant, &allowed))
-        return refuse(e, key, value, allowed);
-    if (limits->grant_count == TASK_GRANTS_MAX)
-        return err_set(e, ERR_INVALID_CONFIGURATION, "config key \"%.*s\": at most %d directories can be granted",
-                       SPAN_ARGS(span_slice(key, 0, 200)), TASK_GRANTS_MAX);
-    limits->grants[limits->grant_count++] = grant;
-    return 0;
-}
 
 static bool is_of_our_families(struct span key) {
     static const char *const prefixes[] = {"limit.", "scale.", "queue.", "wasi.", "http.", "instance."};
@@ -147,7 +154,7 @@ static int unknown_key(struct err *e, struct span key) {
         e, ERR_INVALID_CONFIGURATION,
         "config key \"%.*s\" is unknown; known: limit.memory_bytes, limit.time_ms, limit.output_bytes, "
         "limit.log_bytes, limit.payload_bytes, scale.min, scale.max, scale.idle_ms, queue.max, isolation, aot, "
-        "instance.reuse, http.content_type, wasi.dir.<guest path>",
+        "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization",
         SPAN_ARGS(span_slice(key, 0, 200)));
 }
 
@@ -159,6 +166,7 @@ int task_limits_set(struct task_limits *limits, struct span key, struct span val
         if (span_equal_text(key, word_keys[i].key))
             return word_keys[i].set(limits, key, value, e);
     if (span_starts_with(key, "wasi.dir."))
-        return add_grant(limits, key, value, e);
+        return err_set(e, ERR_INVALID_CONFIGURATION, "config key \"%.*s\": this version grants no directories",
+                       SPAN_ARGS(span_slice(key, 0, 200)));
     return is_of_our_families(key) ? unknown_key(e, key) : 0;
 }

@@ -157,8 +157,9 @@ static bool is_segment(struct span segment) {
 
 static bool is_endpoint(struct span endpoint) {
     struct span rest = endpoint, segment;
+    size_t count = 0;
     while (span_next(&rest, '/', &segment))
-        if (!is_segment(segment))
+        if (!is_segment(segment) || ++count > TASK_ENDPOINT_SEGMENTS_MAX)
             return false;
     return !span_ends_with(endpoint, "/");
 }
@@ -170,8 +171,8 @@ static int read_endpoint(json_val *body, struct task *t, struct err *e) {
         return 0;
     return err_set(e, ERR_UNPROCESSABLE,
                    "field \"endpoint\": \"%.100s\" is not a path such as \"shop/orders\" (letters, digits, \"._~-\" "
-                   "between single slashes)",
-                   t->endpoint);
+                   "between single slashes, at most %d segments)",
+                   t->endpoint, TASK_ENDPOINT_SEGMENTS_MAX);
 }
 
 static int read_type(json_val *executable, struct task *t, struct err *e) {

@@ -56,7 +56,7 @@ static int bad(const struct parsing *p, struct span text, const char *why) {
 // ---- fields
 
 static bool is_of_a_connection(struct span name) {
-    static const char *const names[] = {"connection", "proxy-connection", "keep-alive", "te",
+    static const char *const names[] = {"connection", "proxy-connection",  "keep-alive", "te",
                                         "trailer",    "transfer-encoding", "upgrade"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (span_equal_nocase(name, names[i]))

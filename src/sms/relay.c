@@ -1,4 +1,5 @@
-// POST /api/v1/tasks/{task}/invoke: looks the task up, picks a node, and moves bytes both ways with backpressure.
+// POST /api/v1/tasks/{task}/invoke and ANY /e/{endpoint}[/…]: looks the task up, picks a node, and moves bytes both ways with
+// backpressure.
 //
 // A small body is gathered first; a large or chunked one streams through at most BODY_HIGH_BYTES of memory. A node whose
 // connection is refused is replaced by the next candidate as long as nothing was sent. Once the node's status has gone to
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "net/http_router.h"
 #include "sms/answer.h"
+#include "sms/endpoint_path.h"
 #include "sms/relay_fields.h"
 #include "sms/task_table.h"
 
@@ -25,7 +27,9 @@ enum {
 struct relay {
     struct sms *sms;
     struct http_exchange *x;
-    struct span task; // id or name, as asked
+    struct span task;    // id or name, as asked; empty: a trigger
+    struct buf endpoint; // of a trigger: what of the path can be an endpoint
+    struct span rest;    // of a trigger: the path behind the endpoint, as it was sent
     struct store_job job;
     bool found;
     char task_id[UUID_TEXT + 1];
@@ -50,6 +54,7 @@ static const char *relay_node(const struct relay *r) {
 static void relay_free(struct relay *r) {
     atomic_fetch_sub(&r->sms->relays_running, 1);
     buf_done(&r->body);
+    buf_done(&r->endpoint);
     free(r);
 }
 
@@ -197,6 +202,14 @@ static void relay_done(void *ctx, int status, enum http_call_failure failure, co
     relay_fail(r, &err);
 }
 
+// The node's route of either kind: http-spearlet.md.
+static char *relay_url(const struct relay *r) {
+    struct span query = http_query(r->x), rest = r->rest;
+    const char *way = r->task.n != 0 ? "invoke" : "http";
+    return mem_printf("http://%s/tasks/%s/%s%.*s%s%.*s", relay_node(r), r->task_id, way, (int)rest.n,
+                      rest.n != 0 ? rest.p : "", query.n != 0 ? "?" : "", (int)query.n, query.n != 0 ? query.p : "");
+}
+
 static void relay_call(struct relay *r) {
     struct http_client *client = sms_client(r->sms, r->x);
     if (client == NULL) {
@@ -204,12 +217,11 @@ static void relay_call(struct relay *r) {
         relay_fail(r, &r->err);
         return;
     }
-    struct span query = http_query(r->x);
-    AUTO_FREE char *url = mem_printf("http://%s/tasks/%s/invoke%s%.*s", relay_node(r), r->task_id,
-                                     query.n != 0 ? "?" : "", (int)query.n, query.n != 0 ? query.p : "");
-    relay_fields_request(r->x, &r->fields);
+    AUTO_FREE char *url = relay_url(r);
+    AUTO_FREE char *method = span_dup(http_method(r->x));
+    relay_fields_request(r->x, r->task.n == 0, &r->fields);
     nodes_relay_began(r->sms->nodes, r->candidates[r->at].uuid);
-    const struct http_call_config config = {.method = "POST",
+    const struct http_call_config config = {.method = method,
                                             .url = url,
                                             .headers = r->fields.list,
                                             .header_count = r->fields.count,
@@ -250,6 +262,14 @@ static int relay_place(struct relay *r, struct err *e) {
     return 0;
 }
 
+static void relay_set_missing(const struct relay *r, struct err *e) {
+    if (r->task.n != 0) {
+        err_set(e, ERR_TASK_NOT_FOUND, "there is no task of the id or name \"%.*s\"", SPAN_ARGS(r->task));
+    } else {
+        err_set(e, ERR_TASK_NOT_FOUND, "no task has an endpoint that leads to %.*s", SPAN_ARGS(http_path(r->x)));
+    }
+}
+
 static void relay_looked_up(void *arg, const struct err *e) {
     static const struct http_body_sink sink = {.data = body_data, .end = body_end};
     struct relay *r = arg;
@@ -258,7 +278,7 @@ static void relay_looked_up(void *arg, const struct err *e) {
         return;
     }
     if (!r->found) {
-        err_set(&r->err, ERR_TASK_NOT_FOUND, "there is no task of the id or name \"%.*s\"", SPAN_ARGS(r->task));
+        relay_set_missing(r, &r->err);
         relay_fail(r, &r->err);
         return;
     }
@@ -283,15 +303,18 @@ static void relay_found(void *ctx, const struct task_row *row) {
     snprintf(r->task_id, sizeof r->task_id, "%.*s", SPAN_ARGS(row->task_id));
     r->time_ms = (uint64_t)row->time_ms;
     r->payload_bytes = (uint64_t)row->payload_bytes;
+    if (r->task.n == 0) {
+        r->rest = endpoint_path_rest(http_path(r->x), row->endpoint);
+    }
 }
 
 static int relay_look_up(struct db *db, void *arg, struct err *e) {
     struct relay *r = arg;
-    return task_table_find(db, r->task, relay_found, r, &r->found, e);
+    return r->task.n != 0 ? task_table_find(db, r->task, relay_found, r, &r->found, e)
+                          : task_table_find_endpoint(db, buf_span(&r->endpoint), relay_found, r, &r->found, e);
 }
 
-void relay_handle(struct http_exchange *x, void *ctx) {
-    struct sms *s = ctx;
+static void relay_begin(struct http_exchange *x, struct sms *s, struct span task) {
     struct err err;
     atomic_fetch_add(&s->relays_total, 1);
     if (atomic_fetch_add(&s->relays_running, 1) >= RELAYS_MAX) {
@@ -303,10 +326,23 @@ void relay_handle(struct http_exchange *x, void *ctx) {
     struct relay *r = NEW(struct relay);
     r->sms = s;
     r->x = x;
-    r->task = http_param(x, "task");
+    r->task = task;
+    endpoint_path_read(task.n != 0 ? (struct span){0} : http_path(x), &r->endpoint);
     r->job = (struct store_job){.run = relay_look_up, .done = relay_looked_up, .arg = r, .loop = http_exchange_loop(x)};
     if (!store_read(s->store, &r->job)) {
         answer_store_busy(x);
         relay_free(r);
     }
+}
+
+void relay_handle(struct http_exchange *x, void *ctx) {
+    relay_begin(x, ctx, http_param(x, "task"));
+}
+
+void trigger_handle(struct http_exchange *x, void *ctx) {
+    if (http_method_is(x, "HEAD") && http_has_body(x)) { // our client cannot send one
+        http_problem_text(x, ERR_INVALID_REQUEST, "HEAD with a body");
+        return;
+    }
+    relay_begin(x, ctx, (struct span){0});
 }

@@ -104,13 +104,28 @@ static char *peer_host(struct http_exchange *x) {
     return span_dup(http_split_address(peer, &host, &port) ? host : peer);
 }
 
-void relay_fields_request(struct http_exchange *x, struct relay_fields *ret) {
+// In place of what the client claims.
+static void set_forwarded_host(struct http_exchange *x, struct relay_fields *f) {
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (!span_equal_nocase(f->list[i].name, "x-forwarded-host")) {
+            f->list[kept++] = f->list[i];
+        }
+    }
+    f->count = kept;
+    add(f, SPAN_LITERAL("X-Forwarded-Host"), http_header_value(x, "host"));
+}
+
+void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay_fields *ret) {
     size_t count = 0;
     const struct http_header *headers = http_headers(x, &count);
     copy_crossing(headers, count, ret);
     AUTO_FREE char *host = peer_host(x);
     join_values(headers, count, "x-forwarded-for", host, &ret->forwarded);
     add(ret, SPAN_LITERAL("X-Forwarded-For"), buf_span(&ret->forwarded));
+    if (is_trigger) {
+        set_forwarded_host(x, ret);
+    }
 }
 
 void relay_fields_answer(const struct http_header *headers, size_t count, const char *node, struct relay_fields *ret) {

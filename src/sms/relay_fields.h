@@ -12,8 +12,9 @@ struct relay_fields {
     int64_t content_length;    // of the message they came from; -1 when it had none
 };
 
-// For the node: end-to-end fields of the request, X-Forwarded-For and Via with us added.
-void relay_fields_request(struct http_exchange *x, struct relay_fields *ret);
+// For the node: end-to-end fields of the request, X-Forwarded-For and Via with us added; for a trigger also
+// X-Forwarded-Host, which is the Host that the client asked (never one that it claims).
+void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay_fields *ret);
 // For the client: end-to-end fields of the node's answer, Via, and x-node-http-addr. The texts stay the node's.
 void relay_fields_answer(const struct http_header *headers, size_t count, const char *node, struct relay_fields *ret);
 void relay_fields_done(struct relay_fields *f);

@@ -24,6 +24,7 @@ static const struct http_route routes[] = {
     {"GET", "/api/v1/tasks/{task}", tasks_get_handle},
     {"DELETE", "/api/v1/tasks/{task}", tasks_delete_handle},
     {"POST", "/api/v1/tasks/{task}/invoke", relay_handle},
+    {"*", "/e/{endpoint...}", trigger_handle},
     {"POST", "/api/v1/nodes", nodes_register_handle},
     {"GET", "/api/v1/nodes", nodes_list_handle},
     {"GET", "/api/v1/nodes/{uuid}", nodes_get_handle},

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "sms/file_table.h"
 
-enum { JOBS_MAX = 4096, SCHEMA_VERSION = 1 };
+enum { JOBS_MAX = 4096, SCHEMA_VERSION = 2 };
 
 struct store {
     struct db *writer, *reader; // each its lane's
@@ -31,6 +31,15 @@ static const char schema_sql[] =
     "CREATE TABLE counters(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL);"
     "INSERT INTO counters VALUES('tasks_revision', 1);"
     "PRAGMA user_version=1;";
+
+// Entry N - 1 makes layout N + 1 out of layout N; a new data directory goes through all of them.
+static const char *const schema_steps_sql[] = {
+    "ALTER TABLE tasks ADD COLUMN endpoint TEXT NOT NULL DEFAULT '';"
+    "UPDATE tasks SET endpoint = coalesce(json_extract(json, '$.endpoint'), '');"
+    "CREATE INDEX tasks_endpoint ON tasks(endpoint, seq) WHERE endpoint <> '';"
+    "PRAGMA user_version=2;",
+};
+_Static_assert(COUNT_OF(schema_steps_sql) == SCHEMA_VERSION - 1, "one step for each layout after the first");
 
 static struct store_job *job_of(struct lane_job *link) {
     return CONTAINER_OF(link, struct store_job, link);
@@ -126,6 +135,21 @@ static void write_batch(void *ctx, struct lane_job *first) {
 }
 
 // ---- opening
+static int schema_steps(struct db *db, int64_t version, struct err *e) {
+    if (version == 0) {
+        if (db_exec(db, schema_sql, e) != 0) {
+            return -1;
+        }
+        version = 1;
+    }
+    for (; version < SCHEMA_VERSION; version++) {
+        if (db_exec(db, schema_steps_sql[version - 1], e) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int schema_make(struct db *db, struct err *e) {
     int64_t version = 0;
     if (db_one_i64(db, "PRAGMA user_version", NULL, 0, &version, e) != 0) {
@@ -142,7 +166,7 @@ static int schema_make(struct db *db, struct err *e) {
     if (db_exec(db, "BEGIN IMMEDIATE", e) != 0) {
         return -1;
     }
-    if (db_exec(db, schema_sql, e) != 0 || db_exec(db, "COMMIT", e) != 0) {
+    if (schema_steps(db, version, e) != 0 || db_exec(db, "COMMIT", e) != 0) {
         db_exec(db, "ROLLBACK", NULL);
         return -1;
     }

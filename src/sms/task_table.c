@@ -1,7 +1,8 @@
 // The table of tasks; see task_table.h. Reading and writing the JSON of a task is model/task.h's.
 #include "sms/task_table.h"
 
-#define TASK_COLUMNS "task_id, name, status, priority, node_uuid, file_id, json, time_ms, payload_bytes, registered_at"
+#define TASK_COLUMNS                                                                                                   \
+    "task_id, name, status, priority, node_uuid, file_id, json, time_ms, payload_bytes, registered_at, endpoint"
 
 static struct task_row task_read_row(struct db_query *q) {
     return (struct task_row){.task_id = db_text(q, 0),
@@ -13,14 +14,15 @@ static struct task_row task_read_row(struct db_query *q) {
                              .json = db_text(q, 6),
                              .time_ms = db_i64(q, 7),
                              .payload_bytes = db_i64(q, 8),
-                             .registered_at = db_i64(q, 9)};
+                             .registered_at = db_i64(q, 9),
+                             .endpoint = db_text(q, 10)};
 }
 
 int task_table_insert(struct db *db, const struct task_row *row, struct err *e) {
-    return db_run(db, "INSERT INTO tasks(" TASK_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    return db_run(db, "INSERT INTO tasks(" TASK_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                   DB_VALUES(DB_TEXT(row->task_id), DB_TEXT(row->name), DB_TEXT(row->status), DB_TEXT(row->priority),
                             DB_TEXT(row->node_uuid), DB_TEXT(row->file_id), DB_TEXT(row->json), DB_I64(row->time_ms),
-                            DB_I64(row->payload_bytes), DB_I64(row->registered_at)),
+                            DB_I64(row->payload_bytes), DB_I64(row->registered_at), DB_TEXT(row->endpoint)),
                   e);
 }
 
@@ -51,6 +53,29 @@ int task_table_find(struct db *db, struct span id_or_name, void (*each)(void *ct
     if (!found && task_find_by(db, "SELECT " TASK_COLUMNS " FROM tasks WHERE name = ?1 ORDER BY seq DESC LIMIT 1",
                                id_or_name, each, ctx, &found, e) != 0) {
         return -1;
+    }
+    *ret_found = found;
+    return 0;
+}
+
+// Without its last segment; empty when it has only one.
+static struct span parent_of(struct span path) {
+    while (path.n > 0 && path.p[path.n - 1] != '/') {
+        path.n--;
+    }
+    return span_slice(path, 0, path.n > 0 ? path.n - 1 : 0);
+}
+
+int task_table_find_endpoint(struct db *db, struct span path, void (*each)(void *ctx, const struct task_row *row),
+                             void *ctx, bool *ret_found, struct err *e) {
+    bool found = false;
+    for (; path.n > 0 && !found; path = parent_of(path)) {
+        if (task_find_by(db,
+                         "SELECT " TASK_COLUMNS
+                         " FROM tasks WHERE endpoint <> '' AND endpoint = ?1 ORDER BY seq DESC LIMIT 1",
+                         path, each, ctx, &found, e) != 0) {
+            return -1;
+        }
     }
     *ret_found = found;
     return 0;

@@ -12,6 +12,7 @@ struct task_row {
     struct span task_id, name, status, priority, node_uuid;
     struct span file_id; // of the file of this sms that executable.uri names, "" when it names none here
     struct span json;
+    struct span endpoint;           // "" when it has none
     int64_t time_ms, payload_bytes; // of its limits
     int64_t registered_at;
 };
@@ -26,6 +27,10 @@ int task_table_insert(struct db *db, const struct task_row *row, struct err *e);
 // By id, else the newest registration of that name. Calls each(ctx, row) at most once; the row lives during the call.
 int task_table_find(struct db *db, struct span id_or_name, void (*each)(void *ctx, const struct task_row *row),
                     void *ctx, bool *ret_found, struct err *e);
+// By the longest leading part of `path` ("shop/orders/7"; cut between segments) that is a task's endpoint; of several, the
+// newest registration. Otherwise as task_table_find.
+int task_table_find_endpoint(struct db *db, struct span path, void (*each)(void *ctx, const struct task_row *row),
+                             void *ctx, bool *ret_found, struct err *e);
 int task_table_delete(struct db *db, struct span task_id, struct err *e);
 // Ordered by registered_at, then by order of arrival. `each` returns false to stop early.
 int task_table_list(struct db *db, const struct task_filter *filter,

@@ -61,6 +61,7 @@ static int register_run(struct db *db, struct request *request, struct err *e) {
                                  .node_uuid = span_of(t->node_uuid),
                                  .file_id = span_of(r->file_id),
                                  .json = buf_span(&r->json),
+                                 .endpoint = span_of(t->endpoint),
                                  .time_ms = (int64_t)t->limits.time_ms,
                                  .payload_bytes = (int64_t)t->limits.payload_bytes,
                                  .registered_at = t->registered_at};
