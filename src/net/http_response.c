@@ -60,7 +60,7 @@ static const struct reason reasons[] = {
     {507, "Insufficient Storage"},
 };
 
-static struct span reason_of(int status) {
+struct span http_status_phrase(int status) {
     for (size_t i = 0; i < COUNT_OF(reasons); i++)
         if (reasons[i].status == status)
             return span_of(reasons[i].text);
@@ -183,7 +183,7 @@ void http_response_head(struct http_exchange *x, const struct http_answer_head *
     to = put_text(to, "HTTP/1.1 ");
     to = put_number(to, (uint64_t)head->status);
     *to++ = ' ';
-    to = put(to, reason_of(head->status));
+    to = put(to, http_status_phrase(head->status));
     to = put_text(to, "\r\nDate: ");
     to = put_text(to, http_shard_date(c->shard));
     to = put_text(to, "\r\n");

@@ -118,6 +118,8 @@ void http_body_collect(struct http_exchange *x, size_t max_bytes,
 // out); the rest is the caller's. For HEAD the body is left out and its length kept. Header values with CR, LF or NUL
 // are an assertion: check what comes from outside with http_field_value_ok first.
 bool http_field_value_ok(struct span value);
+// "Not Found" for 404 (RFC 9110 §15); empty for a status of which nobody here knows.
+struct span http_status_phrase(int status);
 // Headers and body are copied.
 void http_respond(struct http_exchange *x, int status, const struct http_header *headers, size_t header_count,
                   struct span body);

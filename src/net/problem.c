@@ -6,25 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { PROBLEM_BYTES_MAX = 256 * 1024, JSON_BYTES_MAX = 256 * 1024 * 1024, TITLE_BYTES = 64, HEADERS_MAX = 16 };
-
-// "TaskNotFound" becomes "Task Not Found".
-static void title_of(const char *name, char ret_title[TITLE_BYTES]) {
-    size_t n = 0;
-    for (const char *at = name; *at && n + 2 < TITLE_BYTES; at++) {
-        if (at != name && *at >= 'A' && *at <= 'Z')
-            ret_title[n++] = ' ';
-        ret_title[n++] = *at;
-    }
-    ret_title[n] = '\0';
-}
+enum { PROBLEM_BYTES_MAX = 256 * 1024, JSON_BYTES_MAX = 256 * 1024 * 1024, HEADERS_MAX = 16 };
 
 static void add_members(struct json_out *out, json_node *object, int status, const struct err *e) {
     const struct err_kind_info *info = err_kind_info(e->kind);
-    char title[TITLE_BYTES];
-    title_of(info->name, title);
     json_add_text(out, object, "type", "about:blank");
-    json_add_text(out, object, "title", title);
+    json_add_string(out, object, "title", http_status_phrase(status)); // what RFC 9457 §4.2.1 asks of about:blank
     json_add_i64(out, object, "status", status);
     json_add_text(out, object, "detail", e->text);
     json_add_text(out, object, "error", info->code);

@@ -1,8 +1,7 @@
 // Error answers: application/problem+json (RFC 9457) with SPEAR's `error` and `message` members beside the standard
 // ones.
 //
-// {"type":"about:blank","title":"Task Not
-// Found","status":404,"detail":…,"error":"TASK_NOT_FOUND","message":…,"kind":"TaskNotFound"}
+// {"type":"about:blank","title":"Not Found","status":404,"detail":…,"error":"TASK_NOT_FOUND","message":…,"kind":"TaskNotFound"}
 #ifndef SPEAR_NET_PROBLEM_H
 #define SPEAR_NET_PROBLEM_H
 

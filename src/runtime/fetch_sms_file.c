@@ -105,8 +105,8 @@ static void on_done(void *ctx, int status, enum http_call_failure failure, const
     if (f->error.kind != ERR_NONE) {
         finish(f, &f->error);
     } else if (failure != HTTP_CALL_OK) {
-        err_set(&why, ERR_RUNTIME_ERROR, "GET %s: %s: %s", f->url, failure_words(failure),
-                e ? e->text : "no reason given");
+        // The client's own words begin with method and url.
+        err_set(&why, ERR_RUNTIME_ERROR, "%s: %s", failure_words(failure), e ? e->text : f->url);
         try_again_or_finish(f, &why);
     } else if (status != 200) {
         err_set(&why, ERR_RUNTIME_ERROR, "GET %s: status %d", f->url, status);
