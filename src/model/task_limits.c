@@ -141,6 +141,18 @@ static const struct {
     {"http.authorization", set_authorization},
 };
 
+static int add_grant(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+    struct task_grant grant;
+    const char *allowed;
+    if (!task_grant_read(span_slice(key, strlen("wasi.dir."), key.n), value, &grant, &allowed))
+        return refuse(e, key, value, allowed);
+    if (limits->grant_count == TASK_GRANTS_MAX)
+        return err_set(e, ERR_INVALID_CONFIGURATION, "config key \"%.*s\": at most %d directories can be granted",
+                       SPAN_ARGS(span_slice(key, 0, 200)), TASK_GRANTS_MAX);
+    limits->grants[limits->grant_count++] = grant;
+    return 0;
+}
+
 static bool is_of_our_families(struct span key) {
     static const char *const prefixes[] = {"limit.", "scale.", "queue.", "wasi.", "http.", "instance."};
     for (size_t i = 0; i < COUNT_OF(prefixes); i++)
@@ -154,7 +166,7 @@ static int unknown_key(struct err *e, struct span key) {
         e, ERR_INVALID_CONFIGURATION,
         "config key \"%.*s\" is unknown; known: limit.memory_bytes, limit.time_ms, limit.output_bytes, "
         "limit.log_bytes, limit.payload_bytes, scale.min, scale.max, scale.idle_ms, queue.max, isolation, aot, "
-        "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization",
+        "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization, wasi.dir.<guest path>",
         SPAN_ARGS(span_slice(key, 0, 200)));
 }
 
@@ -166,7 +178,6 @@ int task_limits_set(struct task_limits *limits, struct span key, struct span val
         if (span_equal_text(key, word_keys[i].key))
             return word_keys[i].set(limits, key, value, e);
     if (span_starts_with(key, "wasi.dir."))
-        return err_set(e, ERR_INVALID_CONFIGURATION, "config key \"%.*s\": this version grants no directories",
-                       SPAN_ARGS(span_slice(key, 0, 200)));
+        return add_grant(limits, key, value, e);
     return is_of_our_families(key) ? unknown_key(e, key) : 0;
 }

@@ -3,6 +3,7 @@
 #define SPEAR_MODEL_TASK_LIMITS_H
 
 #include "base/err.h"
+#include "model/task_grant.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,13 +24,15 @@ struct task_limits {
     bool http_cgi;                 // http.cgi: stdout begins with header fields (RFC 3875 §6)
     bool http_stream;              // http.stream: the raw output is sent while it is written
     bool http_authorization;       // http.authorization: the guest sees HTTP_AUTHORIZATION
+    struct task_grant grants[TASK_GRANTS_MAX]; // wasi.dir.*
+    size_t grant_count;
 };
 enum task_aot { TASK_AOT_OFF, TASK_AOT_BACKGROUND, TASK_AOT_BEFORE_READY };
 
 void task_limits_default(struct task_limits *ret);
 // Applies one config entry. 0 also for a key that is of none of our families (limit. scale. queue. wasi. http.
 // instance., isolation, aot). Ranges are in task_limits.c; scale.min against scale.max is for the caller (task.c) to
-// compare when all keys are in. Directories (wasi.dir.) are not granted yet: refused.
+// compare when all keys are in. At most TASK_GRANTS_MAX directories (wasi.dir.).
 // ERR_INVALID_CONFIGURATION for an unknown key of them, or a value out of range: with key, value and what is allowed.
 int task_limits_set(struct task_limits *limits, struct span key, struct span value, struct err *e);
 

@@ -76,6 +76,7 @@ int guest_environment_set(struct guest_environment *env, struct span key, struct
 
 int guest_environment_add_task(struct guest_environment *env, const struct task *task, struct err *e) {
     const struct task_map *map = &task->executable.env;
+    env->with_authorization = task->limits.http_authorization;
     for (size_t i = 0; i < map->count; i++)
         if (guest_environment_set(env, span_of(map->pairs[i].key), span_of(map->pairs[i].value), e) < 0)
             return -1;
@@ -84,14 +85,15 @@ int guest_environment_add_task(struct guest_environment *env, const struct task 
 
 // ---- header fields
 
-static bool is_kept_back(struct span name) {
-    static const char *const names[] = {"authorization",   "proxy-authorization", "proxy",      "content-type",
-                                        "content-length",  "connection",          "keep-alive", "te",
-                                        "trailer",         "transfer-encoding",   "upgrade",    "expect",
-                                        "proxy-connection"};
+static bool is_kept_back(const struct guest_environment *env, struct span name) {
+    static const char *const names[] = {"proxy-authorization", "proxy",      "content-type", "content-length",
+                                        "connection",          "keep-alive", "te",           "trailer",
+                                        "transfer-encoding",   "upgrade",    "expect",       "proxy-connection"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (span_equal_nocase(name, names[i]))
             return true;
+    if (!env->with_authorization && span_equal_nocase(name, "authorization"))
+        return true;
     return name.n == 0 || name.n > FIELD_NAME_MAX || span_find(name, '_') < name.n;
 }
 
@@ -103,7 +105,7 @@ static char variable_character(char c) {
 
 static int set_field(struct guest_environment *env, struct span name, struct span value, struct err *e) {
     char key_text[5 + FIELD_NAME_MAX] = "HTTP_";
-    if (is_kept_back(name))
+    if (is_kept_back(env, name))
         return 0;
     for (size_t i = 0; i < name.n; i++)
         key_text[5 + i] = variable_character(name.p[i]);

@@ -26,6 +26,8 @@ static const struct http_route routes[] = {
     {"DELETE", "/tasks/{task}", http_task_drop},
     {"GET", "/tasks/{task}/executions", http_task_executions},
     {"POST", "/tasks/{task}/invoke", http_invoke},
+    {"*", "/tasks/{task}/http", http_trigger},
+    {"*", "/tasks/{task}/http/{rest...}", http_trigger},
     {"GET", "/instances", http_instances},
 };
 

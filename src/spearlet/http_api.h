@@ -11,6 +11,7 @@ void http_api_handle(struct http_exchange *x, void *ctx); // ctx: struct spearle
 
 void http_execute(struct http_exchange *x, void *ctx);
 void http_invoke(struct http_exchange *x, void *ctx);
+void http_trigger(struct http_exchange *x, void *ctx);
 void http_execution_get(struct http_exchange *x, void *ctx);
 void http_execution_cancel(struct http_exchange *x, void *ctx);
 void http_tasks_list(struct http_exchange *x, void *ctx);

@@ -1,31 +1,21 @@
-// POST /tasks/{task}/invoke: the request's body is the guest's stdin, its stdout the answer's body.
+// POST /tasks/{task}/invoke, and ANY /tasks/{task}/http[/…], which is a trigger's (sms asks it for /e/{endpoint}[/…]): the
+// request's body is the guest's stdin, its stdout the answer's body.
 //
-// The same with the request in JSON is http_execute.c.
-#include "spearlet/http_api.h"
+// A trigger's client is anybody: it chooses neither function nor deadline, and its answer is never put off. What is answered
+// is http_invoke_answer.c. The same with the request in JSON is http_execute.c.
+#include "spearlet/http_invoke.h"
 
 #include "base/mem.h"
-#include "spearlet/guest_environment.h"
-
-#include <inttypes.h>
-#include <stdio.h>
+#include "spearlet/cgi_environment.h"
 
 enum { FUNCTION_NAME_MAX = 1024, TIMEOUT_MAX_MS = 86400000 };
 
-struct raw {
-    struct spearlet *spearlet;
-    struct http_exchange *x; // NULL once it is answered
-    struct function *function;
-    struct span function_name, params; // the exchange's
-    uint64_t timeout_ms;
-    bool is_async;
-};
-
-static void free_raw(struct raw *r) {
+static void free_raw(struct raw_request *r) {
     function_unref(r->function);
     free(r);
 }
 
-static void fail(struct raw *r, const struct err *e) {
+static void fail(struct raw_request *r, const struct err *e) {
     http_api_refuse(r->x, e);
     free_raw(r);
 }
@@ -42,7 +32,7 @@ static bool prefers_async(const struct http_exchange *x) {
     return false;
 }
 
-static int read_timeout(struct raw *r, struct err *e) {
+static int read_timeout(struct raw_request *r, struct err *e) {
     const struct http_header *field = http_header(r->x, "x-timeout-ms");
     if (!field)
         return 0;
@@ -52,7 +42,7 @@ static int read_timeout(struct raw *r, struct err *e) {
     return 0;
 }
 
-static int read_params(struct raw *r, struct err *e) {
+static int read_params(struct raw_request *r, struct err *e) {
     struct json_doc *doc CLEANUP(json_free_pointer) = NULL;
     r->params = http_header_value(r->x, "x-params");
     if (r->params.n == 0)
@@ -66,7 +56,7 @@ static int read_params(struct raw *r, struct err *e) {
     return 0;
 }
 
-static int read_fields(struct raw *r, struct err *e) {
+static int read_fields(struct raw_request *r, struct err *e) {
     r->function_name = http_header_value(r->x, "x-function");
     if (r->function_name.n > FUNCTION_NAME_MAX)
         return err_set(e, ERR_INVALID_REQUEST, "x-function is longer than %d bytes", FUNCTION_NAME_MAX);
@@ -74,116 +64,36 @@ static int read_fields(struct raw *r, struct err *e) {
     return read_timeout(r, e) < 0 || read_params(r, e) < 0 ? -1 : 0;
 }
 
-// ---- answering
-
-enum { TIMING_TEXT = 160 };
-
-static void format_timing(const struct execution_outcome *o, char text[TIMING_TEXT]) {
-    snprintf(text, TIMING_TEXT, "queue;dur=%.3f, start;dur=%.3f, instantiate;dur=%.3f, run;dur=%.3f",
-             (double)o->queue_us / 1e3, (double)o->start_us / 1e3, (double)o->instantiate_us / 1e3,
-             (double)o->run_us / 1e3);
-}
-
-enum { ANSWER_HEADERS = 5 };
-
-static size_t answer_headers(const struct function_call *call, char timing[TIMING_TEXT],
-                             struct http_header headers[ANSWER_HEADERS]) {
-    size_t count = 0;
-    format_timing(&call->outcome, timing);
-    headers[count++] = (struct http_header){SPAN_LITERAL("x-execution-id"), span_of(call->record->execution_id)};
-    headers[count++] = (struct http_header){SPAN_LITERAL("Server-Timing"), span_of(timing)};
-    if (call->outcome.instance_id[0])
-        headers[count++] = (struct http_header){SPAN_LITERAL("x-instance-id"), span_of(call->outcome.instance_id)};
-    return count;
-}
-
-static void answer_output(struct raw *r, struct function_call *call) {
-    struct execution_outcome *o = &call->outcome;
-    struct http_header headers[ANSWER_HEADERS];
-    char timing[TIMING_TEXT];
-    size_t count = answer_headers(call, timing, headers);
-    bool is_typed = o->output_bytes == 0 && o->results;
-    struct span type = is_typed ? SPAN_LITERAL("application/json") : span_of(r->function->task->limits.content_type);
-    headers[count++] = (struct http_header){SPAN_LITERAL("Content-Type"), type};
-    char *body = is_typed ? TAKE(o->results) : TAKE(o->output);
-    size_t n = is_typed ? o->results_bytes : o->output_bytes;
-    http_respond_owned(r->x, 200, headers, count, body, n, free);
-}
-
-// What went wrong before the guest ran is the node's or the module's; afterwards it is the guest's.
-static int status_of(const struct execution_outcome *o) {
-    switch (o->error.kind) {
-    case ERR_EXECUTION_TIMEOUT:
-        return 504;
-    case ERR_NOT_SUPPORTED:
-        return 501;
-    case ERR_INVALID_REQUEST:
-        return 400;
-    case ERR_RESOURCE_EXHAUSTED:
-        return o->ran ? 500 : 503;
-    case ERR_UNAVAILABLE:
-        return 503;
-    case ERR_TASK_NOT_FOUND:
-        return 404;
-    default:
-        return 500;
-    }
-}
-
-static void add_execution(void *ctx, struct json_out *out, json_node *object) {
-    const struct function_call *call = ctx;
-    const struct execution_outcome *o = &call->outcome;
-    json_add_text(out, object, "execution_id", call->record->execution_id);
-    json_add_text(out, object, "instance_id", o->instance_id[0] ? o->instance_id : NULL);
-    if (o->exited)
-        json_add_i64(out, object, "exit_code", o->exit_code);
-    else
-        json_add_null(out, object, "exit_code");
-}
-
-static void answer_failure(struct raw *r, struct function_call *call) {
-    struct http_header headers[ANSWER_HEADERS];
-    char timing[TIMING_TEXT];
-    size_t count = answer_headers(call, timing, headers);
-    int status = status_of(&call->outcome);
-    if (status == 503)
-        headers[count++] = (struct http_header){SPAN_LITERAL("Retry-After"), SPAN_LITERAL("1")};
-    http_problem_full(r->x, status, &call->outcome.error, headers, count, add_execution, call);
-}
+// ---- the end
 
 static void on_admitted(struct function_call *call) {
-    struct raw *r = call->ctx;
+    struct raw_request *r = call->ctx;
     http_api_accepted(r->x, call->record, true);
     r->x = NULL;
 }
 
 static void on_done(struct function_call *call) {
-    struct raw *r = call->ctx;
-    if (!r->x)
-        ; // answered when it was admitted
-    else if (call->rejected)
-        http_api_refuse(r->x, &call->outcome.error);
-    else if (call->outcome.state == EXECUTION_COMPLETED)
-        answer_output(r, call);
-    else
-        answer_failure(r, call);
+    struct raw_request *r = call->ctx;
+    if (r->x) // else it was answered when it was admitted
+        raw_answer(r, call);
     function_call_free(call);
     free_raw(r);
 }
 
 // ---- the call
 
-static int set_environment(struct raw *r, struct function_call *call, struct err *e) {
+static int set_environment(struct raw_request *r, struct function_call *call, struct err *e) {
     struct guest_environment env;
     const struct task *task = r->function->task;
     guest_environment_init(&env, &call->memory);
     if (guest_environment_add_task(&env, task, e) < 0 ||
-        guest_environment_add_request(&env, r->x, call->payload.n, e) < 0)
+        guest_environment_add_request(&env, r->x, call->payload.n, e) < 0 ||
+        (r->is_trigger && cgi_environment_add(&env, r->x, task, r->rest, e) < 0))
         return -1;
     return guest_environment_give(&env, call, e);
 }
 
-static int fill(struct raw *r, struct function_call *call, struct err *e) {
+static int fill(struct raw_request *r, struct function_call *call, struct err *e) {
     call->function_name = span_of(arena_strdup(&call->memory, r->function_name));
     call->params = span_of(arena_strdup(&call->memory, r->params));
     call->home = http_exchange_loop(r->x);
@@ -195,7 +105,7 @@ static int fill(struct raw *r, struct function_call *call, struct err *e) {
 }
 
 static void on_body(void *ctx, struct request_body *body, const struct err *failure) {
-    struct raw *r = ctx;
+    struct raw_request *r = ctx;
     struct spearlet *s = r->spearlet;
     struct execution *record;
     struct err e;
@@ -225,7 +135,7 @@ static void on_body(void *ctx, struct request_body *body, const struct err *fail
 }
 
 static void on_task(void *ctx, struct function *f, const struct err *failure) {
-    struct raw *r = ctx;
+    struct raw_request *r = ctx;
     if (!f) {
         fail(r, failure);
         return;
@@ -235,13 +145,34 @@ static void on_task(void *ctx, struct function *f, const struct err *failure) {
                       on_body, r);
 }
 
-void http_invoke(struct http_exchange *x, void *ctx) {
-    struct raw *r = NEW(struct raw);
-    struct err e;
-    r->spearlet = ctx;
+static struct raw_request *new_raw(struct http_exchange *x, struct spearlet *s) {
+    struct raw_request *r = NEW(struct raw_request);
+    r->spearlet = s;
     r->x = x;
+    return r;
+}
+
+void http_invoke(struct http_exchange *x, void *ctx) {
+    struct raw_request *r = new_raw(x, ctx);
+    struct err e;
     if (read_fields(r, &e) < 0)
         fail(r, &e);
     else
         http_api_find_task(r->spearlet, x, http_param(x, "task"), on_task, r);
+}
+
+// Behind "/tasks/{task}/http".
+static struct span rest_of(struct span path) {
+    for (int i = 0; i < 3; i++) {
+        path = span_slice(path, 1, path.n);
+        path = span_slice(path, span_find(path, '/'), path.n);
+    }
+    return path;
+}
+
+void http_trigger(struct http_exchange *x, void *ctx) {
+    struct raw_request *r = new_raw(x, ctx);
+    r->is_trigger = true;
+    r->rest = rest_of(http_path(x));
+    http_api_find_task(r->spearlet, x, http_param(x, "task"), on_task, r);
 }

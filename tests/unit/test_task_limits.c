@@ -143,17 +143,60 @@ static void test_families(void **state) {
     }
     for (size_t i = 0; i < COUNT_OF(foreign); i++)
         assert_int_equal(set(&l, foreign[i], "anything", &e), 0);
-    assert_int_equal(set(&l, "wasi.dir./data", "v", &e), -1);
+    assert_int_equal(set(&l, "wasi.dir.data/", "v", &e), -1);
     assert_int_equal(e.kind, ERR_INVALID_CONFIGURATION);
-    assert_non_null(strstr(e.text, "grants no directories"));
+    assert_non_null(strstr(e.text, "is not granted at a guest path"));
     assert_memory_equal(&l, &before, sizeof l);
+}
+
+static void test_grants(void **state) {
+    (void)state;
+    struct task_limits l;
+    struct err e;
+    task_limits_default(&l);
+    assert_int_equal(set(&l, "wasi.dir./data", "photos", &e), 0);
+    assert_int_equal(set(&l, "wasi.dir.in/put", "a.b_c-9:ro", &e), 0);
+    assert_int_equal(set(&l, "wasi.dir./", "v:rw", &e), 0);
+    assert_int_equal(set(&l, "wasi.dir..", "v:rw:1000000", &e), 0);
+    assert_int_equal(l.grant_count, 4);
+    assert_string_equal(l.grants[0].guest_path, "/data");
+    assert_string_equal(l.grants[0].volume, "photos");
+    assert_false(l.grants[0].writable); // only when it says so
+    assert_true(l.grants[0].max_bytes == UINT64_MAX);
+    assert_false(l.grants[1].writable);
+    assert_true(l.grants[2].writable);
+    assert_true(l.grants[3].max_bytes == 1000000);
+    static const char *const paths[] = {"", "/a/", "/a//b", "/..", "../a", "/a/./b", "//", "/a/.."};
+    static const char *const values[] = {"",      ":rw",     ".hidden", "..",       "a/b", "/etc",     "v:",
+                                         "v:wr",  "v:rw:",   "v:ro:5",  "v:rw:-1",  "v:5", "v:rw:5:6", "v:rw:5:",
+                                         "v:rw ", "v:rw:1x", "v\\w"};
+    char key[300];
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        snprintf(key, sizeof key, "wasi.dir.%s", paths[i]);
+        assert_int_equal(set(&l, key, "v", &e), -1);
+    }
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        assert_int_equal(set(&l, "wasi.dir./x", values[i], &e), -1);
+    memset(key, 'a', sizeof key);
+    key[65] = '\0';
+    assert_int_equal(set(&l, "wasi.dir./x", key, &e), -1);
+    key[64] = '\0';
+    assert_int_equal(set(&l, "wasi.dir./x", key, &e), 0);
+    for (size_t i = l.grant_count; i < TASK_GRANTS_MAX; i++)
+        assert_int_equal(set(&l, "wasi.dir./more", "v", &e), 0);
+    assert_int_equal(set(&l, "wasi.dir./more", "v", &e), -1);
+    assert_non_null(strstr(e.text, "at most 16"));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_values_arrive), cmocka_unit_test(test_refuses_words),
-        cmocka_unit_test(test_content_type_length), cmocka_unit_test(test_families),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_values_arrive),
+        cmocka_unit_test(test_refuses_words),
+        cmocka_unit_test(test_content_type_length),
+        cmocka_unit_test(test_families),
+        cmocka_unit_test(test_grants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
