@@ -213,6 +213,13 @@ static void log_guest_lines(struct function_service *s, const struct function_ca
     atomic_fetch_add_explicit(&s->log_lines, count, memory_order_relaxed);
 }
 
+static void log_failure(const struct function_call *call) {
+    const struct err *e = &call->outcome.error;
+    if (e->kind != ERR_NONE)
+        log_warn("execution failed execution_id=%s task=%s kind=%s error=\"%s\"", call->record->execution_id,
+                 call->function->task->name, err_kind_info(e->kind)->name, e->text);
+}
+
 static enum execution_state state_of(const struct execution_outcome *outcome) {
     switch (outcome->error.kind) {
     case ERR_NONE:
@@ -248,6 +255,7 @@ static void complete(struct function_service *s, struct function_call *call) {
     outcome->duration_us = clock_monotonic_us() - call->arrived_us;
     count_duration(s, outcome->duration_us);
     log_guest_lines(s, call);
+    log_failure(call);
 }
 
 void service_finish(struct service_loop *l, struct function_call *call) {
