@@ -13,6 +13,7 @@ struct cli {
     const char *sms_addr; // host:port
     bool json;            // --json: results and errors as JSON
     bool quiet;           // -q
+    bool no_progress;     // the terminal is somebody else's: no progress bars
     bool stdout_tty, stderr_tty;
     bool color_out, color_err;
     int signal; // a command was ended by this signal; the exit code is 128 + signal then

@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "base/mem.h"
+#include "cli/output.h"
 
 #include <stdio.h>
 
@@ -134,6 +135,7 @@ static void take_answer(const struct invocation *i, struct invocation_result *re
 static void read_record(struct invocation_result *result, json_val *record) {
     struct span log = json_string(json_get(record, "log"));
     buf_append_span(&result->log, log);
+    result->log_cut = json_bool(json_get(record, "log_truncated"));
     json_val *results = json_get(record, "results");
     if (result->results.n == 0 && !json_is_null(results))
         json_print(results, &result->results);
@@ -196,6 +198,13 @@ void invocation_result_done(struct invocation_result *result) {
     buf_done(&result->log);
     buf_done(&result->record);
     buf_done(&result->results);
+}
+
+void invocation_warn_of_loss(const struct cli *cli, const struct invocation_result *result) {
+    if (result->output_omitted)
+        output_warning(cli, "the guest failed after it had written more output than its node keeps; it is lost");
+    if (result->log_cut)
+        output_warning(cli, "the guest wrote more to stderr than limit.log_bytes; the rest is lost");
 }
 
 int invocation_exit_code(const struct invocation_result *result) {

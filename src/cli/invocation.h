@@ -16,12 +16,13 @@ struct invocation {
 
 struct invocation_result {
     struct api_reply reply;
-    struct buf output;  // of a failed guest too
-    struct buf results; // of a named export: a JSON array; "" when there are none
-    struct buf log;     // from the record
-    struct buf record;  // the execution's record as JSON, "" when it was not fetched
-    int exit_code;      // of a guest that ended with a code other than 0; else 0
-    struct err error;   // why it failed; ERR_NONE on success
+    struct buf output;            // of a failed guest too
+    struct buf results;           // of a named export: a JSON array; "" when there are none
+    struct buf log;               // from the record
+    struct buf record;            // the execution's record as JSON, "" when it was not fetched
+    bool output_omitted, log_cut; // the node did not keep all of it
+    int exit_code;                // of a guest that ended with a code other than 0; else 0
+    struct err error;             // why it failed; ERR_NONE on success
 };
 
 // Checks --header and --params by themselves. ERR_INVALID_CONFIGURATION.
@@ -29,6 +30,8 @@ int invocation_check_flags(const struct args *flags, struct err *e);
 // 0 when the guest ended with 0; -1 with result->error. Free the result with invocation_result_done in either case.
 int invocation_run(struct api *api, const struct invocation *invocation, struct invocation_result *result);
 void invocation_result_done(struct invocation_result *result);
+// Says on stderr what the node did not keep.
+void invocation_warn_of_loss(const struct cli *cli, const struct invocation_result *result);
 // The exit code for the shell: the guest's (256 and more, and negative ones, become 1), else by the error's kind.
 int invocation_exit_code(const struct invocation_result *result);
 

@@ -61,6 +61,8 @@ static int invoke_task(struct api *api, const struct invocation *invocation, boo
     fflush(stdout);
     if (!cli->json && (show_log || outcome != 0))
         output_put(stderr, buf_span(&result.log));
+    if (show_log || outcome != 0)
+        invocation_warn_of_loss(cli, &result);
     if (outcome != 0)
         print_failure(api, invocation->task, &result);
     int code = cli->signal ? 128 + cli->signal : invocation_exit_code(&result);

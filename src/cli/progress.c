@@ -39,7 +39,7 @@ static void draw(struct progress *p) {
 
 void progress_start(struct progress *p, const struct cli *cli, const char *verb, const char *name,
                     uint64_t total_bytes) {
-    *p = (struct progress){.on = cli->stderr_tty && !cli->quiet && !cli->json,
+    *p = (struct progress){.on = cli->stderr_tty && !cli->quiet && !cli->json && !cli->no_progress,
                            .verb = verb,
                            .total_bytes = total_bytes,
                            .start_us = clock_monotonic_us(),

@@ -157,6 +157,7 @@ static int report(struct run *r, struct invocation_result *result) {
         return code;
     if (!r->cli->json && !give(r, STDERR_FILENO, &result->log, &code))
         return code;
+    invocation_warn_of_loss(r->cli, result);
     if (e.kind == ERR_NONE || (result->exit_code && !r->cli->json))
         return code; // a guest's exit code speaks for itself
     err_wrap(&e, "%s", err_kind_info(e.kind)->name);
@@ -219,7 +220,7 @@ static int run_run(struct cli *cli, const struct args *args) {
     const char *hint = NULL;
     if (read_flags(&r, &e) != 0)
         return output_usage_error(cli, "run", &e);
-    cli->quiet = true; // no progress bar: the terminal is the guest's
+    cli->no_progress = true;
     if (module_file_open(args->rest[0], &r.module, &hint, &e) != 0)
         return output_error(cli, &e, hint);
     int code = with_module(&r);

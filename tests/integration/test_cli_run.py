@@ -136,6 +136,19 @@ class Run(RunTestCase):
                                 stdin=payload)
         self.assertEqual(len(self.assert_ok(result).stdout), len(payload) + 14)
 
+    @unittest.skipUnless(harness.sample("flood.wasm"), "needs a guest that writes much")
+    def test_much_output_and_log(self):
+        result = self.assert_ok(self.spear_run(harness.sample("flood.wasm"), "3000000", "1000"))
+        self.assertEqual((len(result.stdout), len(result.stderr)), (3_000_000, 1000))
+        result = self.assert_ok(self.spear_run(harness.sample("flood.wasm"), "10", "2000000"))
+        self.assertEqual(result.stdout, b"x" * 10)
+        self.assertGreaterEqual(len(result.stderr), 1_000_000)
+        self.assertRegex(result.err[-200:], r"(?m)warning: .*limit\.log_bytes")
+        result = self.spear_run("--config", "limit.output_bytes=1000", harness.sample("flood.wasm"))
+        self.assertEqual(result.code, 1, result)
+        for word in ("ResourceExhausted", "limit.output_bytes", "hint: "):
+            self.assertIn(word, result.err)
+
     def test_json(self):
         result = self.assert_ok(self.spear_run("--json", self.sample("hello")))
         self.assertEqual(result.json()["status"], "completed")
