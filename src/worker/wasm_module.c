@@ -135,7 +135,7 @@ static int check_header(struct span module, struct err *e) {
 }
 
 int wasm_prepare(struct span module, const struct wasm_limits *limits, struct wasm_output *out, struct err *e) {
-    struct err unused;
+    struct err unused = {0};
     if (check_header(module, e))
         return -1;
     struct wasm_parser p = {
