@@ -192,5 +192,9 @@ bool options_flag(const struct options *o, const char *name) {
 }
 
 bool options_is_set(const struct options *o, const char *name) {
-    return o->values[index_of(o, name)].where != NULL;
+    return options_where(o, name) != NULL;
+}
+
+const char *options_where(const struct options *o, const char *name) {
+    return o->values[index_of(o, name)].where;
 }

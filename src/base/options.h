@@ -62,6 +62,8 @@ const char *options_text(const struct options *o, const char *name);
 uint64_t options_number(const struct options *o, const char *name); // bytes, milliseconds or a count
 bool options_flag(const struct options *o, const char *name);
 bool options_is_set(const struct options *o, const char *name); // given by flag, environment or file
+// Where it was given ("--http-addr", "SMS_HTTP_ADDR", "/etc/sms.toml:3"), for errors found later; NULL for a default.
+const char *options_where(const struct options *o, const char *name);
 
 // The parsers by themselves, for other inputs of the same form.
 int option_parse_bytes(struct span text, uint64_t *ret_bytes);

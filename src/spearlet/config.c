@@ -127,30 +127,20 @@ static int find_host_name(struct spearlet_settings *s, struct err *e) {
     return 0;
 }
 
-static int find_worker(struct spearlet_settings *s, struct err *e) {
-    if (!runtime_has_engine())
-        return 0;
-    const char *given = s->node.worker_path;
-    if (given) {
-        if (access(given, X_OK) != 0)
-            return err_set_sys(e, ERR_INVALID_CONFIGURATION, errno, "worker-path \"%s\"", given);
-        return 0;
-    }
-    s->node.worker_path = s->worker_path = file_find_program("spear-worker");
-    if (!s->worker_path)
-        return err_set(e, ERR_INVALID_CONFIGURATION,
-                       "the program spear-worker was not found: not beside this program, not in %s, not on PATH; "
-                       "give --worker-path",
-                       SPEAR_LIBEXEC_DIR);
-    return 0;
+// What base/options cannot check: the error says where the value was given, as its own do.
+static int bad_value(const struct spearlet_settings *s, const char *option, struct span value, const char *why,
+                     struct err *e) {
+    const char *where = options_where(s->options, option);
+    return err_set(e, ERR_INVALID_CONFIGURATION, "%s%s%s: \"%.*s\" %s", where ? where : "", where ? ": " : "", option,
+                   SPAN_ARGS(span_slice(value, 0, 200)), why);
 }
 
-static int check_address(const char *option, struct span address, struct err *e) {
+static int check_address(const struct spearlet_settings *s, const char *option, struct span address, struct err *e) {
     struct span host;
     uint16_t port;
     if (address_split(address, &host, &port) && port != 0)
         return 0;
-    return err_set(e, ERR_INVALID_CONFIGURATION, "%s: \"%.*s\" is not HOST:PORT", option, SPAN_ARGS(address));
+    return bad_value(s, option, address, "is not HOST:PORT with a port from 1 to 65535", e);
 }
 
 static int split_allowed_hosts(struct spearlet_settings *s, struct err *e) {
@@ -161,18 +151,51 @@ static int split_allowed_hosts(struct spearlet_settings *s, struct err *e) {
         part = span_trim(part);
         if (part.n == 0)
             continue;
-        if (check_address("allowed-sms-hosts", part, e) < 0)
+        if (check_address(s, "allowed-sms-hosts", part, e) < 0)
             return -1;
         s->allowed_hosts[s->node.allowed_sms_host_count++] = span_dup(part);
     }
     return 0;
 }
 
-static int settle(struct spearlet_settings *s, struct err *e) {
-    if (check_address("sms-http-addr", span_of(s->node.sms_http_addr), e) < 0 || find_host_name(s, e) < 0 ||
-        split_allowed_hosts(s, e) < 0 || find_worker(s, e) < 0)
+static int check(struct spearlet_settings *s, struct err *e) {
+    const char *worker = s->node.worker_path;
+    if (check_address(s, "sms-http-addr", span_of(s->node.sms_http_addr), e) < 0 || split_allowed_hosts(s, e) < 0)
         return -1;
+    if (runtime_has_engine() && worker && access(worker, X_OK) != 0)
+        return bad_value(s, "worker-path", span_of(worker), "is not a program that can be run", e);
     return 0;
+}
+
+static int find_worker(struct spearlet_settings *s, struct err *e) {
+    if (!runtime_has_engine() || s->node.worker_path)
+        return 0;
+    s->node.worker_path = s->worker_path = file_find_program("spear-worker");
+    if (s->worker_path)
+        return 0;
+    return err_set(
+        e, ERR_INVALID_CONFIGURATION,
+        "the program spear-worker was not found: not beside this program, not in %s, not on PATH; give --worker-path",
+        SPEAR_LIBEXEC_DIR);
+}
+
+// Does what was asked for besides running.
+static int act(struct spearlet_settings *s, enum options_action action, struct err *e) {
+    switch (action) {
+    case OPTIONS_HELP:
+        options_print_help(&program, stdout);
+        return 0;
+    case OPTIONS_VERSION:
+        printf("spearlet %s\n", SPEAR_VERSION);
+        return 0;
+    case OPTIONS_PRINT_CONFIG:
+        if (check(s, e) < 0)
+            return -1;
+        options_print_config(s->options, stdout);
+        return 0;
+    default:
+        return check(s, e) < 0 || find_host_name(s, e) < 0 ? -1 : find_worker(s, e);
+    }
 }
 
 int spearlet_config_read(int argc, char **argv, struct spearlet_settings *ret, bool *ret_run, struct err *e) {
@@ -182,19 +205,12 @@ int spearlet_config_read(int argc, char **argv, struct spearlet_settings *ret, b
     struct spearlet_settings s;
     fill(&s, o);
     enum options_action action = options_action(o);
-    if (action == OPTIONS_HELP)
-        options_print_help(&program, stdout);
-    else if (action == OPTIONS_VERSION)
-        printf("spearlet %s\n", SPEAR_VERSION);
-    else if (action == OPTIONS_PRINT_CONFIG)
-        options_print_config(o, stdout);
-    bool run = action == OPTIONS_RUN;
-    if (run && settle(&s, e) < 0) {
+    if (act(&s, action, e) < 0) {
         spearlet_config_done(&s);
         return -1;
     }
     *ret = s;
-    *ret_run = run;
+    *ret_run = action == OPTIONS_RUN;
     return 0;
 }
 

@@ -22,6 +22,9 @@ struct node_agent {
     struct node_agent_config config;
     char *node_file;
     bool stopped;
+    void (*left)(void *ctx); // not NULL: the node leaves
+    void *left_ctx;
+    bool asking; // a request is under way, or what comes before it
     struct loop_timer *timer;
     uint64_t pause_ms; // after the next failure
     int64_t tasks_revision;
@@ -62,8 +65,14 @@ static void set_uuid(struct node_agent *a, struct span uuid) {
 static void begin_registration(void *arg);
 static void send_heartbeat(void *arg);
 
+static void send_leave(struct node_agent *a);
+
+// What was under way is over; fn begins the next thing.
 static void next(struct node_agent *a, uint64_t after_ms, loop_fn *fn) {
-    if (!a->stopped)
+    a->asking = false;
+    if (a->left)
+        send_leave(a);
+    else if (!a->stopped)
         a->timer = loop_timer_start(a->config.loop, after_ms, fn, a);
 }
 
@@ -135,6 +144,7 @@ static void send_heartbeat(void *arg) {
     struct json_out *out = json_out_new();
     json_node *root = json_out_object(out);
     a->timer = NULL;
+    a->asking = true;
     json_add_i64(out, root, "running", (int64_t)load.running);
     json_add_i64(out, root, "queued", (int64_t)load.queued);
     snprintf(path, sizeof path, "/api/v1/nodes/%s/heartbeat", a->view.uuid);
@@ -153,9 +163,7 @@ static void keep_uuid(void *arg) {
 }
 
 static void on_kept(void *arg) {
-    struct node_agent *a = arg;
-    a->working = false;
-    next(a, 0, send_heartbeat);
+    next(arg, 0, send_heartbeat);
 }
 
 static void registered(struct node_agent *a, struct span uuid) {
@@ -170,7 +178,6 @@ static void registered(struct node_agent *a, struct span uuid) {
         return;
     }
     memcpy(a->kept_uuid, a->view.uuid, sizeof a->kept_uuid);
-    a->working = true;
     loop_work(a->config.loop, keep_uuid, on_kept, a);
 }
 
@@ -204,10 +211,9 @@ static struct json_out *registration_body(const struct node_agent *a) {
 
 static void on_address_found(void *arg) {
     struct node_agent *a = arg;
-    a->working = false;
-    if (a->stopped)
-        return;
-    if (a->address_status < 0)
+    if (a->stopped || a->left)
+        next(a, 0, begin_registration);
+    else if (a->address_status < 0)
         retry(a, begin_registration, a->address_error.text);
     else
         sms_client_request(a->config.sms, "POST", "/api/v1/nodes", registration_body(a), on_registered, a);
@@ -223,7 +229,7 @@ static void find_address(void *arg) {
 static void begin_registration(void *arg) {
     struct node_agent *a = arg;
     a->timer = NULL;
-    a->working = true;
+    a->asking = true;
     loop_work(a->config.loop, find_address, on_address_found, a);
 }
 
@@ -263,6 +269,33 @@ int node_agent_new(const struct node_agent_config *config, struct node_agent **r
     return 0;
 }
 
+static void on_leave_answered(void *ctx, int status, json_val *root, const struct err *e) {
+    struct node_agent *a = ctx;
+    (void)status;
+    (void)root;
+    (void)e; // sms finds out by itself when the heartbeats stay away
+    a->left(a->left_ctx);
+}
+
+static void send_leave(struct node_agent *a) {
+    char path[UUID_TEXT + 64];
+    if (a->stopped || !a->view.is_registered) {
+        a->left(a->left_ctx);
+        return;
+    }
+    set_view(a, false, "");
+    snprintf(path, sizeof path, "/api/v1/nodes/%s", a->view.uuid);
+    sms_client_request(a->config.sms, "DELETE", path, NULL, on_leave_answered, a);
+}
+
+void node_agent_leave(struct node_agent *a, void (*done)(void *ctx), void *ctx) {
+    a->left = done;
+    a->left_ctx = ctx;
+    loop_timer_cancel(TAKE(a->timer));
+    if (!a->asking)
+        send_leave(a);
+}
+
 void node_agent_stop(struct node_agent *a) {
     a->stopped = true;
     loop_timer_cancel(TAKE(a->timer));
@@ -271,7 +304,6 @@ void node_agent_stop(struct node_agent *a) {
 void node_agent_free(struct node_agent *a) {
     if (!a)
         return;
-    ASSERT(!a->working);
     uv_mutex_destroy(&a->lock);
     free(a->node_file);
     free(a);

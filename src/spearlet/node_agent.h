@@ -28,6 +28,9 @@ struct node_agent_config {
 };
 // Reads node.json and begins. A node.json that cannot be read is ERR_IO, one that makes no sense is replaced.
 int node_agent_new(const struct node_agent_config *config, struct node_agent **ret, struct err *e);
+// The node ends: tells sms, so that no invocation is sent here any more, and calls done when sms has heard it or cannot be
+// reached. Once, on loop 0, before node_agent_stop.
+void node_agent_leave(struct node_agent *a, void (*done)(void *ctx), void *ctx);
 // No timer fires after this; requests under way end with the sms client. On loop 0.
 void node_agent_stop(struct node_agent *a);
 void node_agent_free(struct node_agent *a); // after stop and after the sms client is gone; NULL allowed

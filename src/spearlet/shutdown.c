@@ -1,6 +1,6 @@
 // The end, step by step on loop 0, each one begun by the end of the one before:
 //
-//   no new requests (503), running ones end ─▶ asynchronous ones end ─▶ instances stop, runtimes close
+//   sms is told; no new requests (503), running ones end ─▶ asynchronous ones end ─▶ instances stop, runtimes close
 //   ─▶ every loop has delivered what was due ─▶ server and client go ─▶ the loops stop
 //
 // When the drain takes too long, or a second signal comes, the instances are stopped under what still runs, which ends
@@ -19,9 +19,9 @@ enum { SIGNALS = 2, EXIT_BY_SIGNAL = 128, LAST_GRACE_MS = 1000 };
 static struct {
     struct spearlet *spearlet;
     uv_signal_t watchers[SIGNALS];
-    struct loop_timer *timer;
+    struct loop_timer *timer, *leave_timer;
     unsigned signals;
-    bool server_drained, service_closing, service_closed, ending;
+    bool left, server_drained, service_closing, service_closed, ending;
     size_t rounds_left;
 } state;
 
@@ -57,11 +57,25 @@ static void go_round(struct spearlet *s) {
 }
 
 static void end_if_ready(void) {
-    if (!state.server_drained || !state.service_closed || state.ending)
+    if (!state.left || !state.server_drained || !state.service_closed || state.ending)
         return;
     state.ending = true;
     loop_timer_cancel(TAKE(state.timer));
+    loop_timer_cancel(TAKE(state.leave_timer));
     go_round(state.spearlet);
+}
+
+// ---- sms
+
+static void on_left(void *ctx) {
+    (void)ctx;
+    state.left = true;
+    end_if_ready();
+}
+
+static void on_leave_timeout(void *arg) {
+    state.leave_timer = NULL;
+    on_left(arg);
 }
 
 // ---- instances
@@ -103,6 +117,8 @@ static void on_drain_timeout(void *arg) {
 static void begin(struct spearlet *s) {
     uint64_t drain_ms = s->settings.drain_timeout_ms;
     notify_stopping();
+    state.leave_timer = loop_timer_start(loop_group_at(s->loops, 0), LAST_GRACE_MS, on_leave_timeout, s);
+    node_agent_leave(s->agent, on_left, s);
     state.timer = loop_timer_start(loop_group_at(s->loops, 0), drain_ms, on_drain_timeout, s);
     // A little more than ours: what is ended by our timer is still answered.
     http_server_drain(s->http, drain_ms + LAST_GRACE_MS, on_server_drained, s);

@@ -235,8 +235,10 @@ class Sms(Faults):
 
 class Ends(Faults):
     def test_idle_end(self):
+        self.wait_registered()
         self.assertEqual(self.spearlet.stop(), 0)
         self.assertIn("ended", self.spearlet.log())
+        self.assertEqual(self.sms.request("GET", "/api/v1/nodes").json()["nodes"], [])  # it said good-bye
 
     @needs_engine
     @needs_guests("sleep.wasm")
@@ -248,12 +250,17 @@ class Ends(Faults):
         kept = self.spearlet.raw()
         kept.head("GET", "/health", {})
         kept.response()
-        caller = harness.Together([lambda: self.execute_ok(task, input="700")])
+        self.wait_registered()
+        callers = harness.Together([lambda: self.execute_ok(task, input="700"), lambda: self.relay(task, b"600")])
         self.wait_running()
-        self.assertEqual(begin(200).status, 202)  # waits behind it
+        harness.wait_until(lambda: self.stats()["executions"]["waiting"] == 1)
+        self.assertEqual(begin(200).status, 202)  # waits behind them
         children = self.spearlet.children()
         self.spearlet.signal(signal.SIGTERM)
-        self.assertEqual(caller.join()[0]["output"], "slept 700\n")
+        harness.wait_until(lambda: not self.sms.request("GET", "/api/v1/nodes").json()["nodes"])
+        self.assertEqual(self.relay(task, b"1").status, 503)  # no node
+        direct, relayed = callers.join()
+        self.assertEqual((direct["output"], relayed.body), ("slept 700\n", b"slept 600\n"))
         self.assertEqual(self.spearlet.wait(), 0)
         self.wait_gone(children)
         kept.close()
