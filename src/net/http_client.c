@@ -39,8 +39,7 @@ struct http_call {
     struct http_call_config config;
     CURL *easy;
     struct curl_slist *headers;
-    uint64_t moved_ms; // when a byte last moved
-    uint64_t body_taken;
+    uint64_t moved_ms, body_taken; // when a byte last moved; bytes of the body that curl has had
     struct http_answer_lines lines;
     int paused;          // CURLPAUSE_ bits
     int resumed;         // the mark: such bits, which `paused` no longer holds, for curl to hear of
@@ -227,8 +226,8 @@ static void on_watch_closed(uv_handle_t *handle) {
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
     struct watch *w = poll->data;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
-                (status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_ERR : 0);
+    int flags = status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_ERR : 0;
+    flags |= (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
     run_curl(w->client, w->fd, flags);
 }
 
@@ -455,7 +454,7 @@ static void set_body(struct http_call *call) {
 }
 
 static void restrict_to_http(CURL *easy) {
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http"); // curl 7.85
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -468,6 +467,7 @@ static void set_times(CURL *easy, const struct http_call_config *config) {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)config->total_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); // a name that is still being resolved is not waited for (7.87)
 }
 
 static void set_callbacks(struct http_call *call) {

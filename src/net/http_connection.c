@@ -361,19 +361,20 @@ static void run(struct http_connection *c, const char *p, size_t n) {
     keep_rest(c, p + used, n - used);
 }
 
-void http_connection_run(struct http_connection *c, const char *p, size_t n) {
+bool http_connection_run(struct http_connection *c, const char *p, size_t n) {
     static const char nothing[1];
     c->depth++;
     run(c, p ? p : nothing, n);
     c->depth--;
     if (c->phase == HTTP_PHASE_GONE) {
         http_connection_release(c);
-        return;
+        return false;
     }
     if (c->x.answer_held && http_output_waiting(&c->out) <= HTTP_OUTPUT_LOW_BYTES)
         c->out.blocked = true; // its turn was long: the others first, this one when the loop comes round
     set_read_deadline(c, n > 0);
     watch(c);
+    return true;
 }
 
 void http_connection_mark(struct http_connection *c) {
@@ -392,14 +393,13 @@ static bool wants_reading(const struct http_connection *c) {
 }
 
 static void read_socket(struct http_connection *c) {
-    for (int i = 0; i < READS_A_TURN && c->phase != HTTP_PHASE_GONE && wants_reading(c); i++) {
+    for (int i = 0; i < READS_A_TURN && wants_reading(c); i++) {
         size_t room = wants_bytes(c) ? HTTP_READ_BYTES : HTTP_READ_BYTES - (c->pending.n - c->pending_used);
         ssize_t n = recv(c->fd, c->shard->scratch, room, 0);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             c->broken = true;
         c->eof = c->eof || n == 0;
-        http_connection_run(c, c->shard->scratch, n > 0 ? (size_t)n : 0);
-        if (n < 0 || (size_t)n < room)
+        if (!http_connection_run(c, c->shard->scratch, n > 0 ? (size_t)n : 0) || n < 0 || (size_t)n < room)
             return;
     }
 }

@@ -229,8 +229,8 @@ void http_server_unref(struct http_server *s);
 // http_connection.c
 void http_connection_new(struct http_shard *shard, int fd, const struct sockaddr *peer, socklen_t peer_bytes,
                          bool refuse);
-// Does everything that can be done now; [p, p + n) was just read.
-void http_connection_run(struct http_connection *c, const char *p, size_t n);
+// Does everything that can be done now; [p, p + n) was just read. False when the connection is gone by then.
+bool http_connection_run(struct http_connection *c, const char *p, size_t n);
 void http_connection_cut(struct http_connection *c); // closes the socket now and tells the exchange
 void http_connection_tick(struct http_connection *c, uint64_t now_ms);
 bool http_connection_is_quiet(const struct http_connection *c);

@@ -83,7 +83,9 @@ static bool match_segment(struct http_exchange *x, struct match *m, enum segment
 static bool match_route(struct http_exchange *x, const struct http_route *route, struct match *ret) {
     struct path pattern = path_of(span_of(route->pattern)), path = path_of(x->path);
     struct span want, have;
-    *ret = (struct match){.route = route};
+    ret->route = route;
+    ret->param_count = 0;
+    memset(ret->kinds, 0, sizeof ret->kinds); // the rest is filled as it is used: this runs for every route
     for (size_t i = 0; next_segment(&pattern, &want); i++) {
         ASSERT(i < PATTERN_SEGMENTS_MAX);
         enum segment_kind kind = kind_of(want);

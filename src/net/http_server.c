@@ -19,6 +19,18 @@ enum {
     REFUSALS_MAX = 256     // connections above connections_max that are told so; the next ones are just closed
 };
 
+// What http_server.h says of each setting that is 0.
+enum {
+    TARGET_BYTES = 8 * 1024,
+    HEADERS_BYTES = 32 * 1024,
+    ARENA_BYTES = 1024 * 1024,
+    CONNECTIONS = 10000,
+    HEADER_TIMEOUT_MS = 10 * 1000,
+    BODY_TIMEOUT_MS = 30 * 1000,
+    IDLE_TIMEOUT_MS = 75 * 1000,
+    WRITE_TIMEOUT_MS = 60 * 1000
+};
+
 // A connection on its way from the listener to its loop.
 struct arrival {
     struct http_shard *shard;
@@ -103,19 +115,23 @@ static void on_acceptable(uv_poll_t *poll, int status, int events) {
 
 // ---- start
 
-static int resolve(const char *address, struct addrinfo **ret, struct err *e) {
+// NULL with e filled when there is no such address.
+static struct addrinfo *resolve(const char *address, struct err *e) {
     struct span host;
     uint16_t port;
-    if (!http_split_address(span_of(address), &host, &port))
-        return err_set(e, ERR_INVALID_CONFIGURATION, "address \"%s\" is not host:port", address);
+    if (!http_split_address(span_of(address), &host, &port)) {
+        err_set(e, ERR_INVALID_CONFIGURATION, "address \"%s\" is not host:port", address);
+        return NULL;
+    }
     AUTO_FREE char *name = span_dup(host);
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    int status = getaddrinfo(name, service, &hints, ret);
+    struct addrinfo *info = NULL;
+    int status = getaddrinfo(name, service, &hints, &info);
     if (status != 0)
-        return err_set(e, ERR_IO, "address \"%s\" cannot be resolved: %s", address, gai_strerror(status));
-    return 0;
+        err_set(e, ERR_IO, "address \"%s\" cannot be resolved: %s", address, gai_strerror(status));
+    return info;
 }
 
 static int open_listener(const struct addrinfo *info, const char *address, int *ret_fd, struct err *e) {
@@ -129,30 +145,25 @@ static int open_listener(const struct addrinfo *info, const char *address, int *
     return 0;
 }
 
-static char *address_text(const struct sockaddr_storage *bound) {
-    char text[INET6_ADDRSTRLEN] = "?";
-    if (bound->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)bound;
-        inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-        return mem_printf("[%s]:%u", text, (unsigned)ntohs(v6->sin6_port));
-    }
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)bound;
-    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-    return mem_printf("%s:%u", text, (unsigned)ntohs(v4->sin_port));
+static char *address_text(int listener) {
+    struct sockaddr_storage bound = {0};
+    socklen_t bound_bytes = sizeof bound;
+    char host[INET6_ADDRSTRLEN] = "?", port[8] = "?";
+    getsockname(listener, (struct sockaddr *)&bound, &bound_bytes);
+    getnameinfo((struct sockaddr *)&bound, bound_bytes, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    return mem_printf(bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 static int listen_on(const char *address, int *ret_fd, char **ret_address, struct err *e) {
-    struct addrinfo *info;
-    if (resolve(address, &info, e) < 0)
+    struct addrinfo *info = resolve(address, e);
+    if (!info)
         return -1;
     int result = open_listener(info, address, ret_fd, e);
     freeaddrinfo(info);
     if (result < 0)
         return -1;
-    struct sockaddr_storage bound = {0};
-    socklen_t bound_bytes = sizeof bound;
-    getsockname(*ret_fd, (struct sockaddr *)&bound, &bound_bytes);
-    *ret_address = address_text(&bound);
+    *ret_address = address_text(*ret_fd);
     return 0;
 }
 
@@ -167,14 +178,14 @@ static void default_to_size(size_t *setting, size_t value) {
 }
 
 static void fill_defaults(struct http_server_config *config) {
-    default_to_size(&config->target_max_bytes, 8 * 1024);
-    default_to_size(&config->headers_max_bytes, 32 * 1024);
-    default_to_size(&config->arena_max_bytes, 1024 * 1024);
-    default_to_size(&config->connections_max, 10000);
-    default_to(&config->header_timeout_ms, 10 * 1000);
-    default_to(&config->body_timeout_ms, 30 * 1000);
-    default_to(&config->idle_timeout_ms, 75 * 1000);
-    default_to(&config->write_timeout_ms, 60 * 1000);
+    default_to_size(&config->target_max_bytes, TARGET_BYTES);
+    default_to_size(&config->headers_max_bytes, HEADERS_BYTES);
+    default_to_size(&config->arena_max_bytes, ARENA_BYTES);
+    default_to_size(&config->connections_max, CONNECTIONS);
+    default_to(&config->header_timeout_ms, HEADER_TIMEOUT_MS);
+    default_to(&config->body_timeout_ms, BODY_TIMEOUT_MS);
+    default_to(&config->idle_timeout_ms, IDLE_TIMEOUT_MS);
+    default_to(&config->write_timeout_ms, WRITE_TIMEOUT_MS);
 }
 
 static struct http_server *server_new(const struct http_server_config *config, struct loop *const loops[],
@@ -217,11 +228,15 @@ void http_server_ref(struct http_server *s) {
     atomic_fetch_add(&s->references, 1);
 }
 
-void http_server_unref(struct http_server *s) {
-    if (atomic_fetch_sub(&s->references, 1) > 1)
+static void unref_many(struct http_server *s, int count) {
+    if (atomic_fetch_sub(&s->references, count) > count)
         return;
     free(s->address);
     free(s);
+}
+
+void http_server_unref(struct http_server *s) {
+    unref_many(s, 1);
 }
 
 static void on_accept_poll_closed(uv_handle_t *handle) {
@@ -330,12 +345,13 @@ void http_server_free(struct http_server *s) {
         return;
     ASSERT(s->drain_state == HTTP_DRAIN_NONE || s->drain_state == HTTP_DRAIN_DONE);
     close_listener(s);
+    int references = 1;
     for (size_t i = 0; s->drain_state == HTTP_DRAIN_NONE && i < s->shard_count; i++) {
         http_server_ref(s);
         if (!loop_post(s->shards[i].loop, abandon_shard, &s->shards[i]))
-            http_server_unref(s);
+            references++; // that loop is done, and the shard with it
     }
-    http_server_unref(s);
+    unref_many(s, references);
 }
 
 void http_server_stats(const struct http_server *s, struct http_server_stats *ret) {

@@ -22,7 +22,8 @@ class TestServer(harness.Daemon):
 
     def is_sanitized(self):
         with open(self.command()[0], "rb") as file:
-            return b"__asan_init" in file.read()
+            content = file.read()
+        return b"__asan_init" in content or b"__tsan_init" in content
 
 
 class Answer:

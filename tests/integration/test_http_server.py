@@ -334,6 +334,48 @@ class Refused(ServerCase):
         self.assertEqual(server.request("GET", "/static").status, 200)
 
 
+class Mutated(ServerCase):
+    """Good and refused requests with bytes changed, doubled, dropped: the server answers or closes, and lives on."""
+
+    def mutate(self, chance, data):
+        data = bytearray(data)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(data))
+            kind = chance.randrange(4)
+            if kind == 0:
+                data[at] = chance.choice(b"\0\r\n :;,/%0a\x7f\xff" + bytes([chance.randrange(256)]))
+            elif kind == 1:
+                del data[at:at + chance.randrange(1, 5)]
+            elif kind == 2:
+                data[at:at] = data[at:at + chance.randrange(1, 40)]
+            else:
+                data[at:at] = chance.choice((b"\r\n", b"\n", b"\0", b" ", b"Host: b\r\n", b"Content-Length: 1\r\n", b"0\r\n\r\n"))
+            if not data:
+                break
+        return bytes(data)
+
+    def test_mutated(self):
+        server = self.serve("--header-timeout", "5s", "--body-timeout", "5s", "--idle-timeout", "5s")
+        seed = int(os.environ.get("SEED") or random.randrange(1 << 32))
+        chance = random.Random(seed)
+        seeds = [request.encode("latin-1") for _, request in Refused.cases().values() if len(request) < 2000]
+        seeds += [get("/inspect?v=%41", "X-A: b").encode(), post("/echo", "hello").encode(),
+                  post("/json", '{"name":"x"}', "Content-Type: application/json").encode(),
+                  Order.chunked("/sink", ["abc", "defg"]).encode(), post("/collect?max=3", "abcd").encode()]
+        for _ in range(1500):
+            wire = Wire(server.address)
+            try:
+                wire.send(self.mutate(chance, chance.choice(seeds)))
+                wire.half_close()
+                answer = wire.rest()
+            except (ConnectionResetError, BrokenPipeError):
+                answer = b""
+            finally:
+                wire.close()
+            self.assertRegex(answer, rb"\A(HTTP/1\.1 \d{3} |\Z)", f"SEED={seed}")
+        self.assertEqual(server.request("GET", "/static").body, b"hello\n")
+
+
 class Order(ServerCase):
     def test_pipelined(self):
         wire = self.wire(self.serve())
