@@ -35,19 +35,20 @@ static void keep(struct span text, char *to) {
 }
 
 bool task_grant_read(struct span guest_path, struct span value, struct task_grant *ret, const char **ret_allowed) {
-    struct span rest = value, volume = {0}, mode = {0}, limit = {0};
+    struct span rest = value, volume = {0}, part = {0};
     uint64_t max_bytes = UINT64_MAX;
     *ret_allowed = "granted at a guest path such as /data (at most 255 bytes; no empty part, no \".\" and no \"..\")";
     if (!is_guest_path(guest_path))
         return false;
     *ret_allowed =
         "<volume>[:ro|:rw][:max bytes], such as photos:rw:1000000 (a volume is 1 to 64 of letters, digits and "
-        "\"._-\", not beginning with a dot; a limit needs rw)";
-    bool has_volume = span_next(&rest, ':', &volume), has_mode = span_next(&rest, ':', &mode);
-    bool has_limit = span_next(&rest, ':', &limit), writable = has_mode && span_equal_text(mode, "rw");
-    if (!has_volume || !is_volume(volume) || rest.n || span_ends_with(value, ":") ||
-        (has_mode && !writable && !span_equal_text(mode, "ro")) ||
-        (has_limit && (!writable || !span_to_u64(limit, &max_bytes))))
+        "\"._-\", not beginning with a dot)";
+    if (!span_next(&rest, ':', &volume) || !is_volume(volume) || span_ends_with(value, ":"))
+        return false;
+    bool more = span_next(&rest, ':', &part), writable = more && span_equal_text(part, "rw");
+    if (more && (writable || span_equal_text(part, "ro")))
+        more = span_next(&rest, ':', &part);
+    if (rest.n || (more && !span_to_u64(part, &max_bytes)))
         return false;
     *ret = (struct task_grant){.writable = writable, .max_bytes = max_bytes};
     keep(guest_path, ret->guest_path);

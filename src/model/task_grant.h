@@ -15,7 +15,7 @@ struct task_grant {
 };
 
 // The guest path is "/", ".", or names between single slashes, none of them "." or ".."; the volume is 1 … 64 of [A-Za-z0-9._-] that do not begin
-// with a dot; a limit is for rw alone. False when the text is not of that form: *ret_allowed says what is wanted then.
+// with a dot. False when the text is not of that form: *ret_allowed says what is wanted then.
 bool task_grant_read(struct span guest_path, struct span value, struct task_grant *ret, const char **ret_allowed);
 
 #endif

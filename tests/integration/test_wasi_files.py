@@ -128,7 +128,7 @@ class Files(spearlet_tool.SpearletTestCase):
         os.symlink("/etc", os.path.join(os.path.dirname(self.volume()), "link"))
         task = self.grant({"/data": "link"}, "linked")
         self.execute_error(task, "InvalidConfiguration", 'volume "link"', "is not a folder")
-        for value in ("/etc", "..", "../x", "a/b", "vol:wr", "vol:ro:5"):
+        for value in ("/etc", "..", "../x", "a/b", "vol:wr", "vol:rw:all"):
             body = {"name": "bad", "version": "1", "executable": {"type": "wasm", "uri": "sms+file://x"}, "config": {"wasi.dir./data": value}}
             answer = self.sms.request("POST", "/api/v1/tasks", body)
             self.assert_problem(answer, 422, "INVALID_CONFIGURATION", "wasi.dir./data")

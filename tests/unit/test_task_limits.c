@@ -166,10 +166,12 @@ static void test_grants(void **state) {
     assert_false(l.grants[1].writable);
     assert_true(l.grants[2].writable);
     assert_true(l.grants[3].max_bytes == 1000000);
+    assert_int_equal(set(&l, "wasi.dir./limit", "v:5", &e), 0);
+    assert_true(!l.grants[4].writable && l.grants[4].max_bytes == 5);
     static const char *const paths[] = {"", "/a/", "/a//b", "/..", "../a", "/a/./b", "//", "/a/.."};
-    static const char *const values[] = {"",      ":rw",     ".hidden", "..",       "a/b", "/etc",     "v:",
-                                         "v:wr",  "v:rw:",   "v:ro:5",  "v:rw:-1",  "v:5", "v:rw:5:6", "v:rw:5:",
-                                         "v:rw ", "v:rw:1x", "v\\w"};
+    static const char *const values[] = {"",         ":rw",     ".hidden", "..",      "a/b",     "/etc",
+                                         "v:",       "v:wr",    "v:rw:",   "v:ro:x",  "v:rw:-1", "v:5:rw",
+                                         "v:rw:5:6", "v:rw:5:", "v:rw ",   "v:rw:1x", "v\\w"};
     char key[300];
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         snprintf(key, sizeof key, "wasi.dir.%s", paths[i]);

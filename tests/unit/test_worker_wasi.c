@@ -126,6 +126,38 @@ static void leaving_keeps_the_code(void **state) {
     assert_int_equal(guest.exit_code, 42);
 }
 
+static void raising_ends_as_the_signal_would(void **state) {
+    (void)state;
+    static const uint32_t harmless[] = {0, 16, 17, 22, 27};
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        assert_int_equal(CALL("proc_raise", harmless[i]), 0);
+    assert_int_equal(CALL("proc_raise", 31), WASI_EINVAL);
+    assert_int_equal(CALL("proc_raise", 18), WASI_ENOTSUP); // to stop for ever
+    assert_false(fixture.exits);
+    assert_int_equal(CALL("proc_raise", 6), 0);
+    assert_true(fixture.exits && guest.exited);
+    assert_int_equal(guest.exit_code, 134);
+}
+
+static void clocks_and_the_rest(void **state) {
+    (void)state;
+    for (uint32_t id = 0; id < 4; id++) {
+        assert_int_equal(CALL("clock_time_get", id, 0, 0), 0);
+        assert_true(u64_at(0) > 0);
+        assert_int_equal(CALL("clock_res_get", id, 8), 0);
+        assert_true(u64_at(8) > 0);
+    }
+    assert_int_equal(CALL("clock_time_get", 4, 0, 0), WASI_EINVAL);
+    assert_int_equal(CALL("clock_res_get", 4, 0), WASI_EINVAL);
+    assert_int_equal(CALL("clock_time_get", 0, 0, MEMORY_BYTES - 7), WASI_EFAULT);
+    assert_int_equal(CALL("clock_res_get", 0, MEMORY_BYTES - 7), WASI_EFAULT);
+    assert_int_equal(wasi_fixture_call("wasi_snapshot_preview1", "sched_yield", NULL, 0), 0);
+    assert_int_equal(CALL("random_get", 100, 64), 0);
+    assert_int_equal(CALL("random_get", MEMORY_BYTES - 1, 2), WASI_EFAULT);
+    assert_int_equal(CALL("fd_close", 0), 0);
+    assert_int_equal(CALL("fd_read", 0, 1000, 0, 500), WASI_EBADF);
+}
+
 static void put_clock(uint32_t at, uint32_t id_offset, uint64_t userdata, uint64_t timeout_ns) {
     put_u64(at, userdata);
     fixture.memory[at + 8] = 0;
@@ -197,10 +229,11 @@ static void the_engine_log_gives_the_place(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(every_function_is_there),     TEST(strings_go_into_memory),   TEST(stdin_is_read_once),
-        TEST(buffers_stay_inside),         TEST(output_ends_at_its_limit), TEST(logs_are_cut_silently),
-        TEST(spear_log_checks_its_params), TEST(leaving_keeps_the_code),   TEST(polls_know_both_layouts),
-        TEST(polls_are_bounded),           TEST(stat_has_both_layouts),    TEST(the_engine_log_gives_the_place),
+        TEST(every_function_is_there),     TEST(strings_go_into_memory),         TEST(stdin_is_read_once),
+        TEST(buffers_stay_inside),         TEST(output_ends_at_its_limit),       TEST(logs_are_cut_silently),
+        TEST(spear_log_checks_its_params), TEST(leaving_keeps_the_code),         TEST(raising_ends_as_the_signal_would),
+        TEST(clocks_and_the_rest),         TEST(polls_know_both_layouts),        TEST(polls_are_bounded),
+        TEST(stat_has_both_layouts),       TEST(the_engine_log_gives_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
