@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-    IPC_VERSION = 2,
+    IPC_VERSION = 3,
     IPC_TEXT_MAX = 1024,
     IPC_GRANTS_MAX = 16,
     IPC_GUEST_PATH_MAX = 255,
@@ -27,16 +27,18 @@ enum {
 };
 
 enum ipc_type {
-    IPC_SPAWN = 1, // A: spearlet → zygote
-    IPC_SPAWNED,   // B: zygote → spearlet, with the pidfd
-    IPC_READY,     // B: worker → spearlet: module loaded (role serve), or prepared (role prepare, which then exits)
-    IPC_FAILED,    // B: worker or zygote → spearlet: could not start or prepare; the process exits
-    IPC_INVOKE,    // B: spearlet → worker
-    IPC_RESULT,    // B: worker → spearlet
-    IPC_STOP,      // B: spearlet → worker
-    IPC_STOPPED,   // B: worker → spearlet: the acknowledgement; the process exits after it
-    IPC_HOST_CALL, // B: reserved
-    IPC_HOST_REPLY // B: reserved
+    IPC_SPAWN = 1,   // A: spearlet → zygote
+    IPC_SPAWNED,     // B: zygote → spearlet, with the pidfd
+    IPC_READY,       // B: worker → spearlet: module loaded (role serve), or prepared (role prepare, which then exits)
+    IPC_FAILED,      // B: worker or zygote → spearlet: could not start or prepare; the process exits
+    IPC_INVOKE,      // B: spearlet → worker
+    IPC_RESULT,      // B: worker → spearlet
+    IPC_STOP,        // B: spearlet → worker
+    IPC_STOPPED,     // B: worker → spearlet: the acknowledgement; the process exits after it
+    IPC_HOST_CALL,   // B: reserved
+    IPC_HOST_REPLY,  // B: reserved
+    IPC_OUTPUT,      // B: worker → spearlet: more of a streamed output is there
+    IPC_OUTPUT_TAKEN // B: spearlet → worker: so much of it was taken; one that comes too late is ignored
 };
 
 struct ipc_header {
@@ -87,7 +89,9 @@ struct ipc_volume {
 // Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
 // bytes for serve; read only); then for each grant the directory (O_PATH) and the file of its struct ipc_volume.
 enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_COUNT };
-enum ipc_spawn_flag { IPC_SPAWN_KEEPS_STATE = 1 }; // role serve: an invocation finds what earlier ones left (instance.reuse)
+enum ipc_spawn_flag {
+    IPC_SPAWN_KEEPS_STATE = 1
+}; // role serve: an invocation finds what earlier ones left (instance.reuse)
 struct ipc_spawn {
     struct ipc_header header;
     uint32_t role; // enum ipc_role
@@ -127,16 +131,34 @@ struct ipc_invoke {
     uint64_t payload_bytes;
     uint32_t arg_count;
     uint32_t environment_count;
+    uint64_t stream_bytes; // 0: the output is gathered; else it is streamed through so much of the output area
 };
 
-enum ipc_result_flag { IPC_RESULT_LOG_CUT = 1, IPC_RESULT_HAS_RESULTS = 2 };
+// A streamed output: byte number n of it stands at n % stream_bytes of the output area, and no byte is written before the one that
+// was at its place is taken: the worker waits for that. Both counts begin at 0 with the invocation and only grow. spearlet says
+// IPC_OUTPUT_TAKEN when a quarter of the window has been taken since it last said so, not each time; so few of them wait unread.
+enum { IPC_STREAM_BYTES = 256 * 1024 }; // at most; less when the output area is smaller
+enum ipc_output_flag { IPC_OUTPUT_HAS_HEAD = 1 };
+struct ipc_output {
+    struct ipc_header header;
+    uint64_t written_bytes; // in all
+    uint32_t flags;         // enum ipc_output_flag; the same in every message of an invocation
+    uint32_t reserved;
+};
+struct ipc_output_taken {
+    struct ipc_header header;
+    uint64_t taken_bytes; // in all
+};
+
+// HAS_HEAD: the output begins with header fields as RFC 3875 §6 has them, which the guest gave by calls of module spear.
+enum ipc_result_flag { IPC_RESULT_LOG_CUT = 1, IPC_RESULT_HAS_RESULTS = 2, IPC_RESULT_HAS_HEAD = 4 };
 struct ipc_result {
     struct ipc_header header;
     uint32_t kind; // enum err_kind; ERR_NONE is success
     int32_t exit_code;
     uint32_t flags;
     uint32_t reserved;
-    uint64_t output_bytes, log_bytes, reply_bytes;
+    uint64_t output_bytes, log_bytes, reply_bytes; // output_bytes is 0 when it was streamed
     uint64_t instantiate_us, run_us;
     char text[IPC_TEXT_MAX]; // of the error
 };

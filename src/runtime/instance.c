@@ -126,6 +126,10 @@ static void on_result(void *ctx, const struct worker_result *result) {
     invocation_answered(ctx, result);
 }
 
+static void on_output(void *ctx, struct span bytes, bool has_head) {
+    invocation_output(ctx, bytes, has_head);
+}
+
 static void answer_start_failed(struct instance *i, const struct err *why) {
     struct err e = *why;
     if (!i->start_waiters)
@@ -159,7 +163,8 @@ static void on_ended(void *ctx, const struct err *why) {
     instance_release(i); // the worker's
 }
 
-const struct worker_events instance_worker_events = {.ready = on_ready, .result = on_result, .ended = on_ended};
+const struct worker_events instance_worker_events = {
+    .ready = on_ready, .output = on_output, .result = on_result, .ended = on_ended};
 
 // ---- start
 

@@ -35,6 +35,7 @@ struct running_invocation {
     char *execution_id;
     uint64_t deadline_us;
     struct loop_timer *timer;
+    void (*output)(void *ctx, struct span bytes, bool has_head); // NULL: gathered
     void (*done)(void *ctx, struct invocation_result *result, const struct err *e);
     void *ctx;
 };
@@ -66,7 +67,7 @@ struct instance {
 // ---- instance.c
 struct instance *instance_new(struct runtime *r,
                               const struct instance_config *config); // creating, one hold, no reference
-void instance_give_back(struct instance *i); // its module and its volumes
+void instance_give_back(struct instance *i);                         // its module and its volumes
 void instance_hold(struct instance *i);
 void instance_release(struct instance *i); // may free it, and complete the runtime's closing
 extern const struct worker_events instance_worker_events;
@@ -86,6 +87,8 @@ void instance_move_stopped(struct instance *i);
 // ---- invocation.c
 // The worker answered. The move back to ready is done here.
 void invocation_answered(struct instance *i, const struct worker_result *result);
+// A piece of its streamed output came.
+void invocation_output(struct instance *i, struct span bytes, bool has_head);
 // The worker is gone. Called after the instance moved on; nothing happens when no invocation ran.
 void invocation_lost(struct instance *i, const struct err *why);
 

@@ -94,6 +94,7 @@ void invoke(struct instance *i, const struct invocation *v,
     run->id++;
     run->execution_id = mem_strdup(v->execution_id ? v->execution_id : "");
     run->deadline_us = v->deadline_us;
+    run->output = v->output;
     run->done = done;
     run->ctx = ctx;
     if (v->deadline_us != 0)
@@ -109,6 +110,18 @@ bool cancel_invocation(struct instance *i, const char *execution_id) {
     err_set(&why, ERR_EXECUTION_TERMINATED, "execution %s was cancelled", execution_id);
     worker_kill(i->worker, &why);
     return true;
+}
+
+// ---- streamed output
+
+void invocation_output(struct instance *i, struct span bytes, bool has_head) {
+    if (i->running.runs && i->running.output)
+        i->running.output(i->running.ctx, bytes, has_head);
+}
+
+void invocation_output_taken(struct instance *i, const char *execution_id, uint64_t bytes) {
+    if (i->running.runs && strcmp(i->running.execution_id, execution_id) == 0 && i->worker)
+        worker_output_taken(i->worker, bytes);
 }
 
 // ---- end
@@ -144,6 +157,7 @@ void invocation_answered(struct instance *i, const struct worker_result *r) {
                                        .log = copy(r->log),
                                        .log_bytes = r->log.n,
                                        .log_cut = r->log_cut,
+                                       .has_head = r->has_head,
                                        .results_json = span_make(reply, r->results_json.n),
                                        .instantiate_us = r->instantiate_us,
                                        .run_us = r->run_us};

@@ -113,15 +113,20 @@ struct invocation {
     size_t environment_count;
     struct span payload;
     uint64_t deadline_us; // on clock_monotonic_us; the worker is killed then: ExecutionTimeout. 0: none
+    // NULL: the output comes whole with the result. Else it comes here while it is written, with done's ctx, and the result has none. A
+    // piece is valid during the call. The guest waits in its write when 256 KiB (or limit.output_bytes, when that is less) were given and
+    // not said to be taken; limit.output_bytes does not bound the whole then.
+    void (*output)(void *ctx, struct span bytes, bool has_head);
 };
 // Spans and texts are valid during the callback, unless taken.
 struct invocation_result {
     int exit_code; // -1 when the worker ended without an answer; one that is not 0 comes with RuntimeError
-    char *output; // on the heap; the callback may take it (set it to NULL and free it later)
+    char *output;  // on the heap; the callback may take it (set it to NULL and free it later)
     size_t output_bytes;
     char *log; // likewise
     size_t log_bytes;
     bool log_cut;
+    bool has_head; // the output begins with header fields (RFC 3875 §6) that the guest gave by calls of module spear
     struct span results_json; // empty: none
     uint64_t instantiate_us, run_us;
 };
@@ -131,6 +136,8 @@ struct invocation_result {
 // ResourceExhausted (a limit, by name and value), NotSupported (a build without the engine).
 void invoke(struct instance *instance, const struct invocation *invocation,
             void (*done)(void *ctx, struct invocation_result *result, const struct err *e), void *ctx);
+// So many more bytes that `output` gave are dealt with. Also from inside of it. Nothing happens when that execution does not run.
+void invocation_output_taken(struct instance *instance, const char *execution_id, uint64_t bytes);
 // Ends the running invocation, if its execution_id is this one: the worker is killed, done gets ExecutionTerminated. False if it is not running.
 bool cancel_invocation(struct instance *instance, const char *execution_id);
 

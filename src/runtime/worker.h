@@ -18,8 +18,8 @@ struct module;
 struct worker_result {
     enum err_kind kind; // ERR_NONE: success
     int exit_code;
-    bool log_cut;
-    struct span output, log, results_json;
+    bool log_cut, has_head;
+    struct span output, log, results_json; // output is empty when it was streamed
     uint64_t instantiate_us, run_us;
     const char *text; // of the error
 };
@@ -27,6 +27,8 @@ struct worker_result {
 struct worker_events {
     void (*ready)(void *ctx,
                   uint64_t module_bytes); // module_bytes: of the prepared module in the output area (role prepare)
+    // A piece of a streamed output, in shared memory: to be copied at once. It counts as taken when worker_output_taken says so.
+    void (*output)(void *ctx, struct span bytes, bool has_head);
     void (*result)(void *ctx, const struct worker_result *result);
     // `why` has ERR_NONE after an acknowledged Stop, or a preparation that said ready; else what ended it.
     void (*ended)(void *ctx, const struct err *why);
@@ -46,7 +48,7 @@ struct worker_config {
     uint64_t module_bytes;
     uint64_t memory_bytes; // the guest's linear memory
     uint64_t payload_bytes, output_bytes, log_bytes;
-    bool keeps_state;  // instance.reuse
+    bool keeps_state;                  // instance.reuse
     const struct worker_grant *grants; // the owner's, until `ended`
     size_t grant_count;
     uint64_t start_ms; // not ready by then: killed
@@ -59,6 +61,8 @@ struct worker *worker_start(const struct worker_config *config);
 void worker_free(struct worker *w); // after `ended`
 // Only when ready and no invocation runs. InvalidRequest when the strings are too long; ResourceExhausted when the payload is.
 int worker_invoke(struct worker *w, uint64_t id, const struct invocation *invocation, struct err *e);
+// So many more bytes of the running invocation's streamed output are gone from us: the guest may write as many again.
+void worker_output_taken(struct worker *w, uint64_t bytes);
 // Asks it to stop after what it does now; `ended` follows when it does.
 void worker_stop(struct worker *w);
 // SIGKILL; `why` is what `ended` will say (the first one counts).

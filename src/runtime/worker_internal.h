@@ -26,13 +26,16 @@ struct worker {
     bool ready, stopped, ended, freed;
     uint64_t invocation_id; // of the running one, 0: none
     uint64_t payload_bytes; // of it
+    uint64_t stream_bytes;  // the window of its streamed output, 0: none
+    uint64_t output_written, output_taken,
+        output_told;        // bytes of that: by the worker, from us, and what it knows of that
     struct err kill_reason; // why we killed it
     struct err last_words;  // of IPC_FAILED
     struct err end;         // what `ended` says
 };
 
-// Reads what there is on the control socket and acts on it.
-void worker_read_messages(struct worker *w);
+// Reads what there is on the control socket, at most `max` messages, and acts on it.
+void worker_read_messages(struct worker *w, unsigned max);
 // IPC_SPAWNED came: takes pidfd.
 void worker_born(struct worker *w, int pid, int pidfd);
 // The control socket has ended.

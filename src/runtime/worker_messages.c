@@ -15,6 +15,7 @@ union message {
     struct ipc_ready ready;
     struct ipc_failed failed;
     struct ipc_result result;
+    struct ipc_output output;
     struct ipc_stopped stopped;
 };
 
@@ -80,6 +81,8 @@ static size_t expected_size(uint16_t type) {
         return sizeof(struct ipc_failed);
     case IPC_RESULT:
         return sizeof(struct ipc_result);
+    case IPC_OUTPUT:
+        return sizeof(struct ipc_output);
     case IPC_STOPPED:
         return sizeof(struct ipc_stopped);
     default:
@@ -148,10 +151,33 @@ static void on_failed(struct worker *w, struct ipc_failed *failed) {
     w->kill_reason = w->last_words; // of the zygote, about a child that it could not make
 }
 
+// The bytes from `from` on, up to the end of the window.
+static void give_output(struct worker *w, uint64_t from, uint64_t n, bool has_head) {
+    const struct ipc_layout *l = &w->memory.layout;
+    const char *p = w->memory.base + l->output_offset + from % w->stream_bytes;
+    w->config.events->output(w->config.ctx, span_make(p, n), has_head);
+}
+
+static void on_output(struct worker *w, const struct ipc_output *m) {
+    uint64_t from = w->output_written, n = m->written_bytes - from;
+    if (w->invocation_id == 0 || m->header.id != w->invocation_id || w->stream_bytes == 0 || m->written_bytes <= from ||
+        n > w->stream_bytes - (from - w->output_taken)) {
+        worker_broke_protocol(w, "it wrote output where there is no room, or none is wanted");
+        return;
+    }
+    uint64_t straight = w->stream_bytes - from % w->stream_bytes;
+    bool has_head = (m->flags & IPC_OUTPUT_HAS_HEAD) != 0;
+    w->output_written = m->written_bytes;
+    give_output(w, from, n < straight ? n : straight, has_head);
+    if (n > straight)
+        give_output(w, from + straight, n - straight, has_head);
+}
+
 static void on_result(struct worker *w, struct ipc_result *m) {
     struct worker_result result = {.kind = (enum err_kind)m->kind,
                                    .exit_code = m->exit_code,
                                    .log_cut = (m->flags & IPC_RESULT_LOG_CUT) != 0,
+                                   .has_head = (m->flags & IPC_RESULT_HAS_HEAD) != 0,
                                    .instantiate_us = m->instantiate_us,
                                    .run_us = m->run_us,
                                    .text = m->text};
@@ -161,6 +187,8 @@ static void on_result(struct worker *w, struct ipc_result *m) {
         worker_broke_protocol(w, "it answered what was not asked, or more than fits");
         return;
     }
+    if (w->stream_bytes)
+        result.output.n = 0;
     if (!(m->flags & IPC_RESULT_HAS_RESULTS))
         result.results_json = (struct span){NULL, 0};
     uint64_t payload_bytes = w->payload_bytes;
@@ -201,14 +229,17 @@ static void act_on(struct worker *w, struct received *r) {
     case IPC_RESULT:
         on_result(w, &r->message.result);
         break;
+    case IPC_OUTPUT:
+        on_output(w, &r->message.output);
+        break;
     default:
         w->stopped = true;
     }
 }
 
-void worker_read_messages(struct worker *w) {
+void worker_read_messages(struct worker *w, unsigned max) {
     struct received r;
-    while (w->control && !w->ended) {
+    for (; w->control && !w->ended && max > 0; max--) {
         receive(w->control->fd, &r);
         if (r.size < 0)
             return;

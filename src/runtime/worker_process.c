@@ -19,7 +19,7 @@ _Static_assert((int)IPC_GRANTS_MAX == (int)TASK_GRANTS_MAX, "every grant has its
 _Static_assert(sizeof(((struct ipc_grant *)0)->guest_path) == sizeof(((struct task_grant *)0)->guest_path),
                "a guest path fits, with its end");
 
-enum { SPAWN_TRIES_MAX = 5, SPAWN_RETRY_MS = 2, LINGER_MS = 1000 };
+enum { SPAWN_TRIES_MAX = 5, SPAWN_RETRY_MS = 2, LINGER_MS = 1000, MESSAGES_A_TURN = 64 };
 // What the engine may take beside the guest's memory: its stack, and its form of the module (measured on the interpreter: 14 bytes for each
 // byte of a small module, 22 for the 20 MB of esbuild).
 enum { OVERHEAD_BYTES = 256 * 1024 * 1024, OVERHEAD_PER_MODULE_BYTE = 24 };
@@ -96,7 +96,7 @@ static void finish(struct worker *w, const siginfo_t *info) {
 static void on_pid(uv_poll_t *poll, int status, int poll_events) {
     (void)status, (void)poll_events;
     struct worker *w = poll->data;
-    worker_read_messages(w);
+    worker_read_messages(w, UINT_MAX); // all there can be: it is dead
     siginfo_t info = {0};
     if (waitid(P_PIDFD, (id_t)w->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0)
         finish(w, &info);
@@ -199,7 +199,7 @@ static void on_control(uv_poll_t *poll, int status, int poll_events) {
     (void)status, (void)poll_events;
     struct worker_control *c = CONTAINER_OF(poll, struct worker_control, poll);
     if (c == c->worker->control)
-        worker_read_messages(c->worker);
+        worker_read_messages(c->worker, MESSAGES_A_TURN); // a guest may write without end, byte by byte
 }
 
 static void on_late(void *arg) {
@@ -300,16 +300,37 @@ static void send_message(struct worker *w, const void *message, size_t n) {
         worker_broke_protocol(w, "it does not read its messages");
 }
 
+static uint64_t stream_window(const struct ipc_layout *l) {
+    return l->output_bytes < IPC_STREAM_BYTES ? l->output_bytes : IPC_STREAM_BYTES;
+}
+
 int worker_invoke(struct worker *w, uint64_t id, const struct invocation *invocation, struct err *e) {
     struct ipc_invoke message = {
         .header = {.version = IPC_VERSION, .type = IPC_INVOKE, .size = sizeof message, .id = id}};
     ASSERT(w->ready && w->invocation_id == 0);
     if (worker_memory_write(&w->memory, invocation, &message, e) < 0)
         return -1;
+    message.stream_bytes = w->stream_bytes = invocation->output ? stream_window(&w->memory.layout) : 0;
+    w->output_written = w->output_taken = w->output_told = 0;
     w->invocation_id = id;
     w->payload_bytes = invocation->payload.n;
     send_message(w, &message, sizeof message);
     return 0;
+}
+
+void worker_output_taken(struct worker *w, uint64_t bytes) {
+    if (w->invocation_id == 0)
+        return;
+    ASSERT(bytes <= w->output_written - w->output_taken);
+    w->output_taken += bytes;
+    uint64_t untold = w->output_taken - w->output_told;
+    if (untold == 0 || untold < w->stream_bytes / 4)
+        return;
+    struct ipc_output_taken message = {
+        .header = {.version = IPC_VERSION, .type = IPC_OUTPUT_TAKEN, .size = sizeof message, .id = w->invocation_id},
+        .taken_bytes = w->output_taken};
+    w->output_told = w->output_taken;
+    send_message(w, &message, sizeof message);
 }
 
 void worker_stop(struct worker *w) {

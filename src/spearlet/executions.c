@@ -154,7 +154,7 @@ static struct execution_outcome keep(struct execution *x, struct execution_outco
         outcome->output_bytes = outcome->results_bytes = 0;
         return kept;
     }
-    x->output_kept = outcome->output_bytes <= EXECUTION_SYNC_OUTPUT_MAX;
+    x->output_kept = !outcome->streamed && outcome->output_bytes <= EXECUTION_SYNC_OUTPUT_MAX;
     kept.output = x->output_kept ? copy_of(outcome->output, outcome->output_bytes) : NULL;
     kept.output_bytes = kept.output ? outcome->output_bytes : 0;
     kept.results = copy_of(outcome->results, outcome->results_bytes);

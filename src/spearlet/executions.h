@@ -24,6 +24,7 @@ struct execution_outcome {
     bool ran;    // it reached the guest
     bool exited; // the guest came to its end and gave the exit code
     bool log_cut;
+    bool streamed; // the output went out while it was written; none is here
     char *output, *log, *results; // on the heap; results is JSON text, or NULL
     size_t output_bytes, log_bytes, results_bytes;
     char instance_id[UUID_TEXT + 1]; // "" when it got none

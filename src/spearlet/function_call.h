@@ -32,12 +32,16 @@ struct function_call {
     struct loop *home;
     // An asynchronous call has a place; maybe NULL. Before `done`, on the home loop.
     void (*admitted)(struct function_call *call);
+    // Wants the output while it is written, piece by piece, before `done` on the home loop; NULL: whole, in the outcome. A piece is
+    // valid during the call; call_output_taken lets the guest go on. Sees outcome.instance_id and has_head.
+    void (*output)(struct function_call *call, struct span bytes);
     void (*done)(struct function_call *call);
     void *ctx;
 
     // How it ended, for `done`. Texts may be taken out of it.
     struct execution_outcome outcome;
     bool rejected; // never admitted: the queue was full, or the node is stopping
+    bool has_head; // the output begins with header fields that the guest gave by calls
 
     // The service's.
     struct instance_pool *pool;            // while it waits or runs
@@ -46,6 +50,7 @@ struct function_call {
     bool is_queued;
     bool is_counted; // in the queue's bound
     bool is_running;
+    struct loop *runs_on;     // since it is running
     struct loop_timer *timer; // of the deadline, while it waits
 };
 

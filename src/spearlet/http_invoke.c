@@ -2,7 +2,7 @@
 // request's body is the guest's stdin, its stdout the answer's body.
 //
 // A trigger's client is anybody: it chooses neither function nor deadline, and its answer is never put off. What is answered
-// is http_invoke_answer.c. The same with the request in JSON is http_execute.c.
+// is http_invoke_answer.c, or http_invoke_stream.c. The same with the request in JSON is http_execute.c.
 #include "spearlet/http_invoke.h"
 
 #include "base/mem.h"
@@ -12,6 +12,7 @@ enum { FUNCTION_NAME_MAX = 1024, TIMEOUT_MAX_MS = 86400000 };
 
 static void free_raw(struct raw_request *r) {
     function_unref(r->function);
+    buf_done(&r->stream.head);
     free(r);
 }
 
@@ -74,7 +75,9 @@ static void on_admitted(struct function_call *call) {
 
 static void on_done(struct function_call *call) {
     struct raw_request *r = call->ctx;
-    if (r->x) // else it was answered when it was admitted
+    if (r->is_streamed)
+        raw_stream_finish(r, call);
+    else if (r->x) // else it was answered when it was admitted
         raw_answer(r, call);
     function_call_free(call);
     free_raw(r);
@@ -126,6 +129,8 @@ static void on_body(void *ctx, struct request_body *body, const struct err *fail
     execution_unref(record);
     function_call_take_payload(call, body);
     if (fill(r, call, &e) == 0) {
+        if (r->is_streamed)
+            raw_stream_begin(r, call);
         function_service_submit(s->functions, call);
         return;
     }
@@ -141,6 +146,7 @@ static void on_task(void *ctx, struct function *f, const struct err *failure) {
         return;
     }
     r->function = function_ref(f);
+    raw_stream_choose(r);
     request_body_read(r->x, &r->spearlet->payloads, f->task->limits.payload_bytes, "the task's limit.payload_bytes",
                       on_body, r);
 }

@@ -33,8 +33,12 @@ void raw_headers_init(struct raw_headers *h, const struct function_call *call) {
 
 // ---- the guest's output
 
+struct span raw_content_type(const struct raw_request *r) {
+    return r->is_events ? SPAN_LITERAL("text/event-stream") : span_of(r->function->task->limits.content_type);
+}
+
 static struct span output_type(const struct raw_request *r, bool is_typed) {
-    return is_typed ? SPAN_LITERAL("application/json") : span_of(r->function->task->limits.content_type);
+    return is_typed ? SPAN_LITERAL("application/json") : raw_content_type(r);
 }
 
 static void answer_plain(struct raw_request *r, struct function_call *call) {
@@ -145,13 +149,17 @@ void raw_answer_failure(struct raw_request *r, struct function_call *call, const
     http_problem_full(r->x, status, e, h.list, h.count, add_execution, call);
 }
 
+bool raw_wants_cgi(const struct raw_request *r, const struct function_call *call) {
+    return r->function->task->limits.http_cgi || call->has_head;
+}
+
 void raw_answer(struct raw_request *r, struct function_call *call) {
     const struct execution_outcome *o = &call->outcome;
     if (call->rejected)
         http_api_refuse(r->x, &o->error);
     else if (o->state != EXECUTION_COMPLETED)
         raw_answer_failure(r, call, &o->error);
-    else if (r->function->task->limits.http_cgi && !o->results)
+    else if (raw_wants_cgi(r, call) && !o->results)
         answer_cgi(r, call);
     else
         answer_plain(r, call);

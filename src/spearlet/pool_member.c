@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "spearlet/call_output.h"
 
 // ---- going
 
@@ -171,7 +172,8 @@ static bool is_own_exit(const struct err *e) {
     return !e || (e->kind == ERR_RUNTIME_ERROR && span_starts_with(span_of(e->text), "the guest exited with code "));
 }
 
-static void take_result(struct execution_outcome *outcome, struct invocation_result *result, const struct err *e) {
+static void take_result(struct function_call *call, struct invocation_result *result, const struct err *e) {
+    struct execution_outcome *outcome = &call->outcome;
     outcome->ran = true;
     outcome->exited = is_own_exit(e);
     if (e)
@@ -182,6 +184,8 @@ static void take_result(struct execution_outcome *outcome, struct invocation_res
     outcome->log = TAKE(result->log);
     outcome->log_bytes = outcome->log ? result->log_bytes : 0;
     outcome->log_cut = result->log_cut;
+    outcome->streamed = call->output != NULL;
+    call->has_head |= result->has_head;
     if (result->results_json.n) {
         outcome->results = mem_dup(result->results_json.p, result->results_json.n);
         outcome->results_bytes = result->results_json.n;
@@ -190,12 +194,17 @@ static void take_result(struct execution_outcome *outcome, struct invocation_res
     outcome->run_us = result->run_us;
 }
 
+static void on_output(void *ctx, struct span bytes, bool has_head) {
+    struct pool_member *m = ctx;
+    call_output_give(m->call, bytes, has_head);
+}
+
 static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
     struct pool_member *m = ctx;
     struct service_loop *l = m->pool->loop;
     struct function_call *call = TAKE(m->call);
     m->callbacks_due--;
-    take_result(&call->outcome, result, e);
+    take_result(call, result, e);
     call->member = NULL;
     call->pool = NULL;
     service_count(l, SERVICE_RUNNING, -1);
@@ -223,6 +232,7 @@ void pool_member_run(struct pool_member *m, struct function_call *call) {
     m->call = call;
     call->member = m;
     call->is_running = true;
+    call->runs_on = m->pool->loop->loop;
     note_waiting(call, m, clock_monotonic_us());
     m->invocations++;
     m->callbacks_due++;
@@ -239,6 +249,7 @@ void pool_member_run(struct pool_member *m, struct function_call *call) {
         .environment_count = call->environment_count,
         .payload = call->payload,
         .deadline_us = call->deadline_us,
+        .output = call->output ? on_output : NULL,
     };
     invoke(m->instance, &invocation, on_invoked, m);
 }

@@ -1,4 +1,5 @@
-// An instance in its pool: started, ready, running, and on its way out. Shared by instance_pool.c and pool_member.c only.
+// An instance in its pool: started, ready, running, and on its way out. Shared by instance_pool.c, pool_member.c and
+// call_output.c only.
 //
 //   STARTING ─▶ READY ⇄ RUNNING        any ─▶ LEAVING ─▶ freed
 //               READY ─▶ BROKEN ─▶ LEAVING   (its worker died while it was idle)

@@ -11,6 +11,7 @@ union channel_message {
     struct ipc_spawn spawn;
     struct ipc_invoke invoke;
     struct ipc_stop stop;
+    struct ipc_output_taken output_taken;
 };
 
 struct channel_fds {

@@ -14,12 +14,20 @@ struct guest_area {
 };
 
 struct wasi_table;
+struct guest;
+
+// Takes a streamed output piece by piece; waits until there is room.
+struct guest_sink {
+    void (*write)(struct guest_sink *sink, const struct guest *g, const void *from, size_t n);
+};
 
 struct guest {
     struct span payload; // stdin
     size_t payload_at;
     struct guest_area output, log; // stdout, stderr
+    struct guest_sink *sink;       // in place of `output`, or NULL
     bool log_cut;
+    bool has_head;    // the output begins with header fields that were given by calls
     bool output_full; // it wanted to write more than limit.output_bytes
     bool exited;      // proc_exit
     uint32_t exit_code;
@@ -30,7 +38,7 @@ struct guest {
 
 // Copies up to n bytes of stdin; returns how many.
 size_t guest_read(struct guest *g, void *to, size_t n);
-// False when it does not all fit: output_full is set then, and as much as fits is kept.
+// False when it does not all fit: output_full is set then, and as much as fits is kept. A streamed output always fits.
 bool guest_write_output(struct guest *g, const void *from, size_t n);
 // What does not fit is dropped, and log_cut set.
 void guest_write_log(struct guest *g, const void *from, size_t n);

@@ -63,9 +63,10 @@ static int take_strings(struct server *s, const struct ipc_invoke *m, struct req
 
 static int begin(struct server *s, const struct ipc_invoke *m, struct request *r, struct err *e) {
     const struct ipc_layout *l = &s->shared->layout;
-    if (m->strings_bytes > l->strings_bytes || m->payload_bytes > l->payload_bytes)
-        return err_set(e, ERR_INTERNAL, "malformed message: %llu bytes of strings, %llu of payload",
-                       (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes);
+    if (m->strings_bytes > l->strings_bytes || m->payload_bytes > l->payload_bytes || m->stream_bytes > l->output_bytes)
+        return err_set(e, ERR_INTERNAL, "malformed message: %llu bytes of strings, %llu of payload, a window of %llu",
+                       (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes,
+                       (unsigned long long)m->stream_bytes);
     if (take_strings(s, m, r, e))
         return -1;
     if (!s->instance) // a kept one knows its descriptors by number
@@ -78,6 +79,10 @@ static int begin(struct server *s, const struct ipc_invoke *m, struct request *r
                               .arg_count = m->arg_count,
                               .environment = s->strings + m->arg_count,
                               .environment_count = m->environment_count};
+    if (m->stream_bytes) {
+        output_stream_begin(&s->stream, &s->guest.output, m->stream_bytes, m->header.id);
+        s->guest.sink = &s->stream.sink;
+    }
     return 0;
 }
 
@@ -167,6 +172,7 @@ static void conclude(const struct server *s, int failed, struct ipc_result *ret,
     ret->output_bytes = g->output.n;
     ret->log_bytes = g->log.n;
     ret->flags |= g->log_cut ? IPC_RESULT_LOG_CUT : 0;
+    ret->flags |= g->has_head ? IPC_RESULT_HAS_HEAD : 0;
 }
 
 int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e) {

@@ -3,6 +3,7 @@
 #define SPEAR_WORKER_INVOCATION_H
 
 #include "worker/engine.h"
+#include "worker/output_stream.h"
 #include "worker/shared.h"
 #include "worker/wasi_table.h"
 
@@ -13,6 +14,7 @@ struct server {
     struct engine_module *module;
     struct engine_instance *instance; // of the invocation that was answered last, until server_clean
     struct guest guest;               // what host functions work on
+    struct output_stream stream;      // of its output, when that is streamed
     struct wasi_table table;          // its descriptors
     struct wasi_grant grants[IPC_GRANTS_MAX];
     size_t grant_count;

@@ -41,7 +41,9 @@ static int answer(struct server *server, const struct ipc_invoke *invoke) {
         return fail(&e);
     int sent = channel_send(PROCESS_FD_CONTROL, &result, sizeof result, -1);
     server_clean(server);
-    return sent ? IPC_EXIT_ORPHANED : -1;
+    if (sent)
+        return IPC_EXIT_ORPHANED;
+    return server->stream.stop_asked ? stop(server->stream.stop_id) : -1;
 }
 
 static int serve(struct server *server) {
@@ -58,6 +60,8 @@ static int serve(struct server *server) {
         }
         if (message.header.type == IPC_STOP)
             return stop(message.header.id);
+        if (message.header.type == IPC_OUTPUT_TAKEN)
+            continue; // about an invocation that is over
         if (message.header.type != IPC_INVOKE) {
             err_set(&e, ERR_INTERNAL, "malformed message: type %u on a control socket", message.header.type);
             return fail(&e);
