@@ -3,13 +3,9 @@
 Every form that http_server.h says is refused has its bytes here, and so has every ceiling, timeout and guarantee about
 order, backpressure and drain. The client (net/http_client) is tested in test_http_client.py, through the same program.
 """
-import hashlib
 import os
 import random
-import signal
 import socket
-import sys
-import time
 
 import harness
 from http_test import BIG, TestServer, Wire, get, post
