@@ -1,7 +1,12 @@
 // An HTTP client on an event loop, through libcurl's multi interface. The only file that includes curl.
 //
 // A client belongs to one loop; connections to a host are kept and used again. A request streams in both directions
-// with backpressure. Redirects are not followed, proxies and .netrc ignored, only http is spoken.
+// with backpressure. Redirects are not followed, proxies and .netrc ignored, only http is spoken. A request that breaks
+// on a kept connection before any answer is sent once more on a new one when its method is idempotent (RFC 9110 §9.2.2),
+// and is HTTP_CALL_BROKEN otherwise, because it may have been acted on. Content-Length, Transfer-Encoding, Connection
+// and Expect are the client's (a caller's are left out); bodies from 1 MiB on are announced with Expect: 100-continue.
+//
+// Any function here may be called from inside any callback.
 #ifndef SPEAR_NET_HTTP_CLIENT_H
 #define SPEAR_NET_HTTP_CLIENT_H
 
@@ -18,15 +23,15 @@ void http_client_free(struct http_client *c);
 // Why a call failed, for the decision to try again.
 enum http_call_failure {
     HTTP_CALL_OK,
-    HTTP_CALL_CONNECT,   // nothing was sent: name not found, refused, connect timeout
-    HTTP_CALL_TIMEOUT,   // the total or idle timeout
-    HTTP_CALL_BROKEN,    // reset, truncated, malformed answer
-    HTTP_CALL_STOPPED,   // the caller's `data` refused, or it was cancelled
+    HTTP_CALL_CONNECT, // nothing was sent: name not found, refused, connect timeout
+    HTTP_CALL_TIMEOUT, // the total or idle timeout
+    HTTP_CALL_BROKEN,  // reset, truncated, malformed answer
+    HTTP_CALL_STOPPED, // cancelled, or the caller's `read` gave up or ended before read_length
 };
 
 struct http_call_config {
     const char *method;
-    const char *url; // http://…; copied
+    const char *url;                   // http://…; copied
     const struct http_header *headers; // copied
     size_t header_count;
     // The body: a span (kept by reference until done), or pulled from `read`.
@@ -34,7 +39,7 @@ struct http_call_config {
     // Fills p with up to n bytes: > 0 filled, 0 end, HTTP_CALL_PAUSE nothing now (http_call_resume_read later),
     // HTTP_CALL_ABORT.
     ssize_t (*read)(void *ctx, char *p, size_t n);
-    int64_t read_length; // of a pulled body; -1: chunked
+    int64_t read_length;         // of a pulled body; -1: chunked
     uint64_t connect_timeout_ms; // 0: 5 s
     uint64_t idle_timeout_ms;    // 0: none; gives up when no byte moved for so long
     uint64_t total_timeout_ms;   // 0: none
