@@ -109,10 +109,11 @@ static void leave(struct http_connection *c) {
 // ---- refusing
 
 static void write_problem(struct http_exchange *x, struct http_refusal refusal) {
+    const struct http_header retry_after = {SPAN_LITERAL("Retry-After"), SPAN_LITERAL("1")};
     struct err e = {.kind = ERR_NONE};
     err_set(&e, refusal.kind, "%s", refusal.why);
     x->keep_alive = false;
-    http_problem_full(x, refusal.status, &e, NULL, 0, NULL, NULL);
+    http_problem_full(x, refusal.status, &e, &retry_after, refusal.status == 503 ? 1 : 0, NULL, NULL);
 }
 
 void http_connection_refuse(struct http_connection *c, struct http_refusal refusal) {

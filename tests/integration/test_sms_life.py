@@ -136,6 +136,7 @@ class Drain(harness.SpearTestCase):
         self.assertEqual(idle.read_all(), b"", "an idle connection is closed")
         refused = sms.request("GET", "/health")
         self.assert_problem(refused, 503, "UNAVAILABLE")
+        self.assertEqual(refused.headers.get("Retry-After"), "1")
         upload.send(b"y" * 500)
         answer = upload.response()
         self.assertEqual(answer.status, 200)
