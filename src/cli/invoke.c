@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const struct flag flags[] = {
-    {"data", 'd', "TEXT", "the payload"},
+    {"data", 'd', "TEXT", "the payload; - is stdin"},
     {"data-file", 'f', "FILE", "the payload is a file's content; - is stdin"},
     {"function", 0, "NAME", "call this export instead of the default entry"},
     {"params", 0, "JSON", "its parameters, such as '[2, 3]'; the results are printed as JSON"},
@@ -24,8 +24,8 @@ static int read_payload(const struct args *args, struct buf *payload, struct err
     const char *data = args_text(args, "data"), *file = args_text(args, "data-file");
     if (data && file)
         return err_set(e, ERR_INVALID_CONFIGURATION, "--data and --data-file exclude each other");
-    if (file)
-        return payload_read_file(file, payload, e);
+    if (file || (data && strcmp(data, "-") == 0))
+        return payload_read_file(file ? file : data, payload, e);
     if (data && buf_append_text(payload, data) != 0)
         return err_set(e, ERR_PAYLOAD_TOO_LARGE, "--data has more than %zu bytes", payload->max);
     return 0;

@@ -30,7 +30,9 @@ class Invoke(cli_tool.CliTestCase):
         expected = b"Hello, world!\n" + bytes(b - 32 if 97 <= b <= 122 else b for b in payload)
         path = self.file("payload", payload)
         self.assertEqual(self.spear("invoke", "hello", "--data-file", path).stdout, expected)
-        self.assertEqual(self.spear("invoke", "hello", "-f", "-", stdin=payload).stdout, expected)
+        for flags in (("-f", "-"), ("-d", "-"), ("-d-",), ("--data=-",)):
+            self.assertEqual(self.spear("invoke", "hello", *flags, stdin=payload).stdout, expected, flags)
+        self.assertEqual(self.spear("invoke", "hello", "-d", "-", stdin=b"").stdout, b"Hello, world!\n")
         self.assertEqual(self.spear("invoke", "hello").stderr, b"")
 
     def test_by_id_with_arguments_and_environment(self):
