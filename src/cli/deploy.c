@@ -167,12 +167,31 @@ static int deploy_module(struct api *api, const struct args *args, const char *n
     return result;
 }
 
+static int check_priority(const struct args *args, struct err *e) {
+    static const char *const levels[] = {"low", "normal", "high", "urgent"};
+    const char *priority = args_text(args, "priority");
+    for (size_t i = 0; priority && i < COUNT_OF(levels); i++)
+        if (strcmp(priority, levels[i]) == 0)
+            return 0;
+    return priority ? err_set(e, ERR_INVALID_CONFIGURATION, "--priority %s: low, normal, high or urgent is wanted",
+                              priority)
+                    : 0;
+}
+
+// What sms refuses in a registration came from the command line.
+static int deploy_failed(const struct api *api, const struct err *e) {
+    bool refused = e->kind == ERR_UNPROCESSABLE || e->kind == ERR_INVALID_CONFIGURATION;
+    int code = output_error(api->cli, e,
+                            refused ? "the flag of that field is to be corrected, see: spear help deploy" : api->hint);
+    return refused && !api->cli->signal ? CLI_EXIT_USAGE : code;
+}
+
 static int run_deploy(struct cli *cli, const struct args *args) {
     struct err e;
     struct api api;
     struct local_file module;
     const char *hint = NULL;
-    if (deployment_check_flags(args, &e) != 0)
+    if (deployment_check_flags(args, &e) != 0 || check_priority(args, &e) != 0)
         return output_usage_error(cli, "deploy", &e);
     if (module_file_open(args->rest[0], &module, &hint, &e) != 0)
         return output_error(cli, &e, hint);
@@ -182,7 +201,7 @@ static int run_deploy(struct cli *cli, const struct args *args) {
         code = output_error(cli, &e, NULL);
     } else {
         if (deploy_module(&api, args, name, &module, &e) != 0)
-            code = output_error(cli, &e, api.hint);
+            code = deploy_failed(&api, &e);
         api_done(&api);
     }
     local_file_done(&module);

@@ -83,8 +83,10 @@ class Deploy(SmsTestCase):
         self.assertEqual(self.spear("files", "ls", "-q").out, "")
         self.assertEqual(self.spear("tasks", "ls", "-q").out, "")
 
-    def test_refusal_names_the_field(self):
-        self.assertIn("priority", self.spear("deploy", self.module, "--priority", "huge").err)
+    def test_refusal_is_a_mistake_in_the_command_line(self):
+        for flags, word in ((("--priority", "huge"), "--priority huge"), (("--name", "a/b"), '"name"'),
+                            (("--endpoint", "a//b"), '"endpoint"')):
+            self.assert_fails(self.spear("deploy", self.module, *flags), 2, word, "spear help deploy")
 
     def test_progress_on_a_terminal(self):
         big = self.file("big.wasm", MODULE + b"\0\x80\x80\x80\x01" + bytes(2 * 1024 * 1024))
