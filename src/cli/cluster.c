@@ -127,6 +127,8 @@ int cluster_start_node(struct cluster *c, struct err *e) {
     add_argument(&arguments, "--sms-http-addr", c->config.api->sms_addr);
     add_argument(&arguments, "--log-level", c->config.log_level);
     add_argument(&arguments, "--log-format", c->config.log_format);
+    add_argument(&arguments, "--stop-grace", c->config.ends_at_once ? "0" : NULL);
+    add_argument(&arguments, "--drain-timeout", c->config.ends_at_once ? "100ms" : NULL);
     c->names[index] = index ? mem_printf("spearlet-%zu", index + 1) : mem_strdup("spearlet");
     c->node_count++;
     return start(c, c->names[index], "spearlet", &arguments, &c->nodes[index], e);

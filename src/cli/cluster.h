@@ -14,6 +14,7 @@ struct cluster_config {
     uint64_t max_upload_bytes; // 0: sms's own setting
     const char
         *home; // ephemeral: settings of the user's files and variables do not count, and $HOME is this; NULL: they do
+    bool ends_at_once; // what still runs when the spearlets are stopped is killed; else their own settings stand
     void (*line)(void *ctx, const struct child *child, struct span line); // may be NULL
     void *ctx;
 };

@@ -173,9 +173,9 @@ static int check_priority(const struct args *args, struct err *e) {
     for (size_t i = 0; priority && i < COUNT_OF(levels); i++)
         if (strcmp(priority, levels[i]) == 0)
             return 0;
-    return priority ? err_set(e, ERR_INVALID_CONFIGURATION, "--priority %s: low, normal, high or urgent is wanted",
-                              priority)
-                    : 0;
+    return priority
+               ? err_set(e, ERR_INVALID_CONFIGURATION, "--priority %s: low, normal, high or urgent is wanted", priority)
+               : 0;
 }
 
 // What sms refuses in a registration came from the command line.

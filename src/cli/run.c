@@ -61,6 +61,7 @@ static int start_sms(struct run *r, struct err *e) {
                                     .log_format = "text",
                                     .max_upload_bytes = upload_max,
                                     .home = scratch_path(r->scratch),
+                                    .ends_at_once = true,
                                     .line = show_line,
                                     .ctx = r};
     if (cluster_init(&r->cluster, &config, e) != 0)

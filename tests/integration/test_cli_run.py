@@ -229,10 +229,15 @@ class Endless(RunTestCase):
         self.assertEqual(terminal.finish().code, 130)
         self.assert_nothing_left()
 
-    def test_sigterm(self):
-        process = self.begin()
-        process.terminate()
-        self.assertEqual(self.finish(process)[0], 143)
+    def test_signals_end_it_at_once(self):
+        limit_s = 15 if harness.is_sanitized("spear") else 3
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            process = self.begin()
+            began = time.monotonic()
+            process.send_signal(number)
+            process.wait(cli_tool.TIMEOUT_S)
+            self.assertLess(time.monotonic() - began, limit_s, number)
+            self.assertEqual(self.finish(process)[0], 128 + number)
 
     def test_kill_9(self):
         process = self.begin()
