@@ -67,6 +67,11 @@ void engine_instance_free(struct engine_instance *i);
 // Calls an export with values that fit its signature. 0 on a normal return or when a host function left the guest (*ret_exited); ERR_RUNTIME_ERROR with the trap.
 int engine_call(struct engine_instance *i, struct span function, const struct engine_value *params,
                 struct engine_value *results, bool *ret_exited, struct err *e);
+// The instance's exported memory, or NULL. Valid until the instance is freed.
+struct engine_memory *engine_instance_memory(struct engine_instance *i, const struct engine_module *m);
+// Adds pages of 64 KiB to the exported memory; *ret_at is the first new byte. ERR_RESOURCE_EXHAUSTED past limit.memory_bytes.
+int engine_memory_grow(struct engine_instance *i, const struct engine_module *m, uint32_t pages, uint32_t *ret_at,
+                       struct err *e);
 // [offset, offset + n) of the calling guest's memory, or NULL when it is not wholly inside (or the guest has no memory).
 void *engine_memory_at(struct engine_memory *memory, uint32_t offset, uint64_t n);
 

@@ -383,6 +383,23 @@ void engine_instance_free(struct engine_instance *i) {
     free(i);
 }
 
+struct engine_memory *engine_instance_memory(struct engine_instance *i, const struct engine_module *m) {
+    return m->memory_name.Length
+               ? (struct engine_memory *)WasmEdge_ModuleInstanceFindMemory(i->state, m->memory_name)
+               : NULL;
+}
+
+int engine_memory_grow(struct engine_instance *i, const struct engine_module *m, uint32_t pages, uint32_t *ret_at,
+                       struct err *e) {
+    WasmEdge_MemoryInstanceContext *memory = WasmEdge_ModuleInstanceFindMemory(i->state, m->memory_name);
+    uint32_t before = WasmEdge_MemoryInstanceGetPageSize(memory);
+    if (!WasmEdge_ResultOK(WasmEdge_MemoryInstanceGrowPage(memory, pages)))
+        return err_set(e, ERR_RESOURCE_EXHAUSTED, "limit.memory_bytes leaves no room for argv (%u pages of 64 KiB)",
+                       pages);
+    *ret_at = before * 65536;
+    return 0;
+}
+
 int engine_call(struct engine_instance *i, struct span function, const struct engine_value *params,
                 struct engine_value *results, bool *ret_exited, struct err *e) {
     WasmEdge_FunctionInstanceContext *f =

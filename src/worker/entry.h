@@ -12,7 +12,7 @@ struct entry {
     struct engine_value params[ENGINE_PARAMS_MAX];
 };
 
-// `function` empty or "__spear_default_entry__": `_start`, else `main` with () or (argc, argv), which is called with 0, 0. Any other name: that
+// `function` empty or "__spear_default_entry__": `_start`, else `main` with () or (argc, argv: main_arguments.h). Any other name: that
 // export. `params_json` is a JSON array, or empty. The name belongs to the caller or to the module. ERR_INVALID_REQUEST says what does not fit and lists
 // the exports with their types.
 int entry_select(const struct engine_module *module, struct span function, struct span params_json, struct entry *ret,

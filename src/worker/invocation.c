@@ -7,6 +7,7 @@
 #include "worker/entry.h"
 #include "worker/grants.h"
 #include "worker/host.h"
+#include "worker/main_arguments.h"
 #include "worker/process.h"
 
 #include <stdio.h>
@@ -122,12 +123,13 @@ static int write_results(struct server *s, const struct entry *entry, const stru
     return failed ? -1 : 0;
 }
 
-static int call(struct server *s, const struct entry *entry, struct ipc_result *ret, struct err *e) {
+static int call(struct server *s, struct entry *entry, struct ipc_result *ret, struct err *e) {
     struct engine_value results[ENGINE_PARAMS_MAX];
     bool exited = false;
     if (s->is_reactor && span_equal_text(entry->name, "_initialize"))
         return write_results(s, entry, results, ret, e); // it has run already
-    if (engine_call(s->instance, entry->name, entry->params, results, &exited, e))
+    if (main_arguments_give(s->instance, s->module, s->guest.args, s->guest.arg_count, entry, e) ||
+        engine_call(s->instance, entry->name, entry->params, results, &exited, e))
         return -1;
     if (exited)
         return 0;

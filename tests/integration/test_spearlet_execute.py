@@ -131,8 +131,9 @@ class Entries(spearlet_tool.SpearletTestCase):
         for name in ("", "__spear_default_entry__", "_start"):
             self.assertEqual(self.execute_ok(hello, function_name=name)["output"], "Hello, world!\n")
         self.execute_error(hello, "InvalidRequest", "nothing_like_it", "_start", function_name="nothing_like_it")
-        result = self.execute(main)
-        self.assertIn(result["exit_code"], (7, 0))  # main's result is its exit code
+        self.assertEqual(self.execute(main)["exit_code"], 10)  # main's result is its exit code; argv[0] is the task's name
+        given = self.deploy("bare_main.wasm", "given", executable={"name": "a", "args": ["b", "c"]})
+        self.assertEqual(self.execute(given)["exit_code"], 31)
         self.execute_error(self.deploy("no_entry.wasm"), "InvalidRequest")
 
     def test_typed_calls(self):

@@ -138,9 +138,9 @@ static void tables_do_not_grow_without_end(void **state) {
 static void main_stands_in_for_start(void **state) {
     (void)state;
     client_serve(&zygote, &worker, "tests/guests/bare_main.wasm");
-    const struct ipc_result *r = client_call(&worker, &(struct client_call){0});
+    const struct ipc_result *r = client_call(&worker, &(struct client_call){.args = {"a", "b"}});
     assert_int_equal(r->kind, ERR_RUNTIME_ERROR);
-    assert_int_equal(r->exit_code, 7);
+    assert_int_equal(r->exit_code, 21);
     assert_int_equal(r->flags & IPC_RESULT_HAS_RESULTS, 0);
     check(&(struct row){"main", "[1, 2]", "[8]", NULL});
     check(&(struct row){"main", "", NULL, "takes 2 params, got 0"});
