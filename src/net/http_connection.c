@@ -292,6 +292,10 @@ static bool settle_end_of_input(struct http_connection *c) {
         c->phase = HTTP_PHASE_FLUSH;
         return true;
     case HTTP_PHASE_EXCHANGE:
+        if (x->abort_on_end && x->running && x->body_complete) {
+            http_connection_cut(c);
+            return false;
+        }
         if (x->body_complete || (x->body != HTTP_BODY_READING && x->body != HTTP_BODY_DROPPED))
             return false;
         if (x->running)

@@ -159,3 +159,8 @@ void http_on_abort(struct http_exchange *x, void (*fn)(void *ctx), void *ctx) {
     if (fn && x->dropped)
         http_connection_tell_later(http_connection_of(x));
 }
+
+void http_abort_on_end(struct http_exchange *x) {
+    x->abort_on_end = true;
+    http_connection_mark(http_connection_of(x)); // it may have ended already
+}

@@ -143,6 +143,7 @@ struct http_exchange {
     void *drain_ctx;
     void (*abort)(void *ctx);
     void *abort_ctx;
+    bool abort_on_end; // the end of input counts as going
 };
 
 // ---- one connection

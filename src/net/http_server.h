@@ -90,6 +90,9 @@ void *http_user(const struct http_exchange *x);
 // fn(ctx) once, if the client goes before the handler has answered (a reset, a failed write, a timeout; an end of input
 // is none of these). It comes after the body's end(HTTP_BODY_ABORTED), unless that has answered. NULL takes it back.
 void http_on_abort(struct http_exchange *x, void (*fn)(void *ctx), void *ctx);
+// From now on the end of input counts as going: for an answer that may be silent for long, where a client that has closed
+// would not be noticed before the next write. Whoever only half-closes gets no more of it then.
+void http_abort_on_end(struct http_exchange *x);
 
 // ---- the request's body
 enum http_body_end {

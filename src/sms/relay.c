@@ -79,6 +79,9 @@ static void relay_head(void *ctx, int status, const struct http_header *headers,
     relay_fields_answer(headers, count, relay_node(r), &fields);
     r->head_sent = true;
     http_stream_on_drain(r->x, relay_drained, r);
+    if (fields.content_length < 0) { // a stream, which may be silent for long
+        http_abort_on_end(r->x);
+    }
     http_stream_start(r->x, status, fields.list, fields.count, fields.content_length);
     relay_fields_done(&fields);
 }

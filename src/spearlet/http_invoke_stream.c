@@ -124,6 +124,7 @@ void raw_stream_begin(struct raw_request *r, struct function_call *call) {
     buf_init(&r->stream.head, CGI_HEAD_BYTES_MAX + (size_t)1024 * 1024); // and one piece
     call->output = on_output;
     http_on_abort(r->x, on_client_gone, r);
+    http_abort_on_end(r->x);
 }
 
 // ---- the end
