@@ -7,7 +7,7 @@
 
 #include "cli/args.h"
 
-enum { CLI_EXIT_OTHER = 1, CLI_EXIT_USAGE = 2 };
+enum { CLI_EXIT_OTHER = 1, CLI_EXIT_USAGE = 2, CLI_EXIT_READER_GONE = 141 /* 128 + SIGPIPE, as a shell says */ };
 
 struct cli {
     const char *sms_addr; // host:port

@@ -102,8 +102,12 @@ static int put_file(struct api *api, const struct args *args, const char *path, 
     struct uploaded uploaded;
     struct local_file file;
     const char *name = args_text(args, "name"), *type = args_text(args, "content-type");
-    if (local_file_open(path, &file, e) != 0)
+    if (local_file_open(path, &file, e) != 0) {
+        snprintf(api->hint, API_HINT_MAX, "%s",
+                 e->kind == ERR_FILE_NOT_FOUND ? "name a file: its path is taken from the current directory"
+                                               : "name a regular file that can be read, or - for stdin");
         return -1;
+    }
     struct upload upload = {.fd = file.fd,
                             .size_bytes = file.size_bytes,
                             .sha256 = file.sha256,

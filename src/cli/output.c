@@ -50,6 +50,8 @@ static void print_error(const struct cli *cli, const char *message, const char *
 
 int output_error(const struct cli *cli, const struct err *e, const char *hint) {
     const struct err_kind_info *info = err_kind_info(e->kind);
+    if (e->kind == ERR_IO && e->sys == EPIPE)
+        return CLI_EXIT_READER_GONE;
     fflush(stdout);
     if (cli->json)
         print_json_error(info->code, e->text, hint);
@@ -180,12 +182,18 @@ bool output_write(int fd, struct span bytes, bool (*stop)(void *ctx), void *ctx,
     return true;
 }
 
+// Asked after a failure: errno may be another call's by now.
+static bool reader_has_gone(void) {
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 int output_finish(const struct cli *cli, int code) {
     struct err e;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    if (errno == EPIPE)
-        return code ? code : CLI_EXIT_OTHER; // the reader had enough: nothing to tell it
+    if (errno == EPIPE || reader_has_gone())
+        return code ? code : CLI_EXIT_READER_GONE; // it had enough: nothing to tell it
     err_set_sys(&e, ERR_IO, errno, "stdout could not be written");
     return output_error(cli, &e, NULL);
 }

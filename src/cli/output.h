@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 // Writes the error to stderr, as "spear: error: …" and "hint: …" or with --json as {"error":{"code","message","hint"}}, and
-// gives the exit code of its kind (128 + signal when the command was interrupted). `hint` may be NULL or "".
+// gives the exit code of its kind (128 + signal when the command was interrupted). `hint` may be NULL or "". A reader of
+// ours that has gone (ERR_IO of EPIPE) is told nothing: CLI_EXIT_READER_GONE.
 int output_error(const struct cli *cli, const struct err *e, const char *hint);
 // The same for a mistake in the command line: the hint names the command's help.
 int output_usage_error(const struct cli *cli, const char *command, const struct err *e);
@@ -33,7 +34,8 @@ void output_duration(uint64_t us, char ret_text[OUTPUT_NUMBER_TEXT]); // "3.4 ms
 // Writes bytes to a descriptor, however slow its reader, and asks `stop` (NULL allowed) whenever a signal came in while
 // waiting. False when the reader has gone, the disk is full or `stop` said so: e tells.
 bool output_write(int fd, struct span bytes, bool (*stop)(void *ctx), void *ctx, struct err *e);
-// stdout was written to: flushes it and gives `code`, or reports that it could not be written.
+// stdout was written to: flushes it and gives `code`, or reports that it could not be written. Without a word
+// CLI_EXIT_READER_GONE instead of 0 when its reader has gone.
 int output_finish(const struct cli *cli, int code);
 // Appends to a stream; nothing for an empty span.
 void output_put(FILE *to, struct span bytes);

@@ -10,8 +10,6 @@
 #include "cli/payload.h"
 #include "cli/scratch.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -125,7 +123,7 @@ static bool give(struct run *r, int fd, const struct buf *bytes, int *code) {
     r->signals_before = r->api.signal_count;
     if (output_write(fd, buf_span(bytes), is_interrupted, r, &e))
         return true;
-    *code = e.sys == EPIPE ? 128 + SIGPIPE : output_error(r->cli, &e, NULL);
+    *code = output_error(r->cli, &e, NULL);
     return false;
 }
 

@@ -57,10 +57,8 @@ class Files(cli_tool.CliTestCase):
 
     def test_put_mistakes(self):
         self.assert_fails(self.spear("files", "put"), 2, "needs FILE")
-        result = self.spear("files", "put", os.path.join(self.directory, "missing"))
-        self.assertEqual(result.code, 4, result)
-        result = self.spear("files", "put", self.directory)
-        self.assertEqual(result.code, 2, result)
+        self.assert_fails(self.spear("files", "put", os.path.join(self.directory, "missing")), 4, "missing", "current directory")
+        self.assert_fails(self.spear("files", "put", self.directory), 2, "is a directory", "regular file")
         self.assert_fails(self.spear("files", "put", "a", "b", "--name", "c"), 2, "--name names one file")
 
     def test_put_too_large(self):
@@ -173,8 +171,27 @@ class Files(cli_tool.CliTestCase):
         process = cli_tool.start("files", "get", identity, sms=self.sms)
         process.stdout.read(10)
         process.stdout.close()
-        self.assertNotEqual(process.wait(cli_tool.TIMEOUT_S), 0)
+        self.assertEqual(process.wait(cli_tool.TIMEOUT_S), 141)
+        self.assertEqual(process.stderr.read(), b"")
         process.stderr.close()
+
+    def test_closed_stdout_is_no_error(self):
+        identity = self.put("short", b"text\n")
+        for words in (("files", "ls"), ("files", "ls", "--json"), ("files", "get", identity), ("version",), ("help", "run"),
+                      ("files", "get", identity, "--meta"), ("files", "put", self.file("other", b"x"))):
+            reader, writer = os.pipe()
+            os.close(reader)
+            process = cli_tool.start(*words, sms=self.sms, stdout=writer)
+            os.close(writer)
+            self.assertEqual((process.wait(cli_tool.TIMEOUT_S), process.stderr.read()), (141, b""), words)
+            process.stderr.close()
+
+    def test_full_disk_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            process = cli_tool.start("files", "get", self.put("short", b"text\n"), sms=self.sms, stdout=full)
+            self.assertEqual(process.wait(cli_tool.TIMEOUT_S), 1)
+            self.assertIn(b"No space left", process.stderr.read())
+            process.stderr.close()
 
     def test_get_interrupted_leaves_nothing(self):
         identity = self.put("interrupted", os.urandom(50_000_000))
