@@ -20,6 +20,17 @@ static const struct flag flags[] = {
     {"log", 0, NULL, "show the guest's stderr, too, when it succeeds"},
 };
 
+enum { TIMEOUT_MAX_MS = 24 * 60 * 60 * 1000 }; // what a node takes
+
+static int read_timeout(const struct args *args, uint64_t *ret_ms, struct err *e) {
+    if (args_duration_ms(args, "timeout", ret_ms, e) != 0)
+        return -1;
+    if (*ret_ms > TIMEOUT_MAX_MS)
+        return err_set(e, ERR_INVALID_CONFIGURATION, "--timeout %s: at most 24h is allowed",
+                       args_text(args, "timeout"));
+    return 0;
+}
+
 static int read_payload(const struct args *args, struct buf *payload, struct err *e) {
     const char *data = args_text(args, "data"), *file = args_text(args, "data-file");
     if (data && file)
@@ -41,13 +52,28 @@ static void print_output(const struct cli *cli, const struct invocation_result *
         putchar('\n');
 }
 
+static const char *hint_for(const struct api *api, const struct invocation_result *result) {
+    if (result->exit_code)
+        return ""; // the guest's own word
+    switch (result->error.kind) {
+    case ERR_INVALID_REQUEST:
+        return "choose an export with --function and --params";
+    case ERR_INVALID_CONFIGURATION:
+        return "the module cannot run as it was deployed; see docs/guests.md for what a module may import";
+    case ERR_RESOURCE_EXHAUSTED:
+        return "raise the limit it names: spear deploy MODULE --config KEY=VALUE";
+    default:
+        return api->hint;
+    }
+}
+
 static void print_failure(const struct api *api, const char *task, struct invocation_result *result) {
     struct err e = result->error;
     if (result->exit_code)
         err_set(&e, e.kind, "%s ended with exit code %d", task, result->exit_code);
     else
         err_wrap(&e, "%s", err_kind_info(e.kind)->name);
-    output_error(api->cli, &e, result->exit_code ? "" : api->hint);
+    output_error(api->cli, &e, hint_for(api, result));
 }
 
 static int invoke_task(struct api *api, const struct invocation *invocation, bool show_log) {
@@ -78,7 +104,7 @@ static int with_payload(struct cli *cli, const struct args *args, struct buf *pa
                                     .params = args_text(args, "params"),
                                     .flags = args,
                                     .want_record = args_has(args, "log") || cli->json};
-    if (invocation_check_flags(args, &e) != 0 || args_duration_ms(args, "timeout", &invocation.timeout_ms, &e) != 0)
+    if (invocation_check_flags(args, &e) != 0 || read_timeout(args, &invocation.timeout_ms, &e) != 0)
         return output_usage_error(cli, "invoke", &e);
     if (read_payload(args, payload, &e) != 0)
         return output_error(cli, &e, e.kind == ERR_PAYLOAD_TOO_LARGE ? "allow more with --limit" : "spear help invoke");

@@ -72,12 +72,10 @@ class Invoke(cli_tool.CliTestCase):
     def test_typed_call_mistakes(self):
         self.deploy("add")
         result = self.spear("invoke", "add", "--function", "sub", "--params", "[1, 2]")
-        self.assertEqual(result.code, 1, result)
-        for word in ("InvalidRequest", "sub", "addi64"):
-            self.assertIn(word, result.err)
+        self.assert_fails(result, 1, "InvalidRequest", "sub", "addi64", "choose an export with --function")
+        self.assert_fails(self.spear("invoke", "add"), 1, "InvalidRequest", "choose an export with --function")
         result = self.spear("invoke", "add", "--function", "add", "--params", "[1]")
-        self.assertEqual(result.code, 1, result)
-        self.assertIn("InvalidRequest", result.err)
+        self.assert_fails(result, 1, "InvalidRequest", "--params")
 
     def test_exit_code_output_and_log_of_a_failed_guest(self):
         self.deploy("exit3")
@@ -112,6 +110,14 @@ class Invoke(cli_tool.CliTestCase):
         result = self.spear("invoke", "hello", "-f", path)
         self.assertEqual(result.code, 1, result)
         self.assertIn("limit.payload_bytes", result.err)
+
+    def test_reader_that_leaves(self):
+        self.deploy("hello")
+        process = cli_tool.start("invoke", "hello", "-f", self.file("payload", b"x" * 1_000_000), sms=self.sms)
+        process.stdout.read(1)
+        process.stdout.close()
+        self.assertEqual((process.wait(cli_tool.TIMEOUT_S), process.stderr.read()), (141, b""))
+        process.stderr.close()
 
     def test_header_reaches_the_guest(self):
         self.deploy("http_json")

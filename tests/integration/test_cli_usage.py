@@ -59,6 +59,7 @@ class Mistakes(cli_tool.CliTestCase):
         self.assert_fails(spear("files", "ls", "--all=yes"), 2, "--all takes no value")
         self.assert_fails(spear("files", "ls", "--limit", "many"), 2, "--limit many", "1 to 1000")
         self.assert_fails(spear("invoke", "x", "--timeout", "soon"), 2, "--timeout soon", "500ms")
+        self.assert_fails(spear("invoke", "x", "--timeout", "25h"), 2, "--timeout 25h", "24h")
         self.assert_fails(spear("run", "--limit", "-3", "x.wasm"), 2, "--limit -3")
         self.assert_fails(spear("up", "--nodes", "0"), 2, "--nodes 0")
         self.assert_fails(spear("up", "--http-addr", "nowhere"), 2, "--http-addr nowhere", "HOST:PORT")
