@@ -144,28 +144,27 @@ static void drop_bytes(char **p, size_t *n) {
 }
 
 // What the record keeps of an outcome that its caller may still want to send.
-static struct execution_outcome keep(struct execution *x, struct execution_outcome *outcome) {
+static struct execution_outcome keep(const struct execution *x, struct execution_outcome *outcome) {
     struct execution_outcome kept = *outcome;
     outcome->log = NULL;
     outcome->log_bytes = 0;
-    x->output_kept = true;
     if (x->is_async) {
         outcome->output = outcome->results = NULL;
         outcome->output_bytes = outcome->results_bytes = 0;
         return kept;
     }
-    x->output_kept = !outcome->streamed && outcome->output_bytes <= EXECUTION_SYNC_OUTPUT_MAX;
-    kept.output = x->output_kept ? copy_of(outcome->output, outcome->output_bytes) : NULL;
+    kept.output_omitted = outcome->streamed || outcome->output_bytes > EXECUTION_SYNC_OUTPUT_MAX;
+    kept.output = kept.output_omitted ? NULL : copy_of(outcome->output, outcome->output_bytes);
     kept.output_bytes = kept.output ? outcome->output_bytes : 0;
     kept.results = copy_of(outcome->results, outcome->results_bytes);
     return kept;
 }
 
 // A record alone may not be larger than all may be together.
-static void fit(struct execution *x, struct execution_outcome *kept, uint64_t bytes_max) {
+static void fit(struct execution_outcome *kept, uint64_t bytes_max) {
     if (kept->output_bytes + kept->results_bytes + kept->log_bytes <= bytes_max)
         return;
-    x->output_kept = false;
+    kept->output_omitted = true;
     drop_bytes(&kept->output, &kept->output_bytes);
     drop_bytes(&kept->results, &kept->results_bytes);
     if (kept->log_bytes <= bytes_max)
@@ -202,7 +201,7 @@ static void let_oldest_go(struct executions *t) {
 
 void executions_finish(struct executions *t, struct execution *x, struct execution_outcome *outcome) {
     struct execution_outcome kept = keep(x, outcome);
-    fit(x, &kept, t->bytes_max);
+    fit(&kept, t->bytes_max);
     uv_mutex_lock(&t->lock);
     x->outcome = kept;
     x->state = kept.state;
@@ -242,11 +241,8 @@ size_t executions_of_task(struct executions *t, struct span task_id, struct exec
 
 void executions_view(struct executions *t, const struct execution *x, struct execution_view *ret) {
     uv_mutex_lock(&t->lock);
-    *ret = (struct execution_view){.state = x->state,
-                                   .is_finished = x->is_finished,
-                                   .output_kept = x->output_kept,
-                                   .outcome = &x->outcome,
-                                   .started_ms = x->outcome.started_ms};
+    *ret = (struct execution_view){
+        .state = x->state, .is_finished = x->is_finished, .outcome = &x->outcome, .started_ms = x->outcome.started_ms};
     memcpy(ret->instance_id, x->outcome.instance_id, sizeof ret->instance_id);
     uv_mutex_unlock(&t->lock);
 }

@@ -24,7 +24,8 @@ struct execution_outcome {
     bool ran;    // it reached the guest
     bool exited; // the guest came to its end and gave the exit code
     bool log_cut;
-    bool streamed; // the output went out while it was written; none is here
+    bool streamed;                // the output went out while it was written; none is here
+    bool output_omitted;          // of a record: there was more output than it keeps
     char *output, *log, *results; // on the heap; results is JSON text, or NULL
     size_t output_bytes, log_bytes, results_bytes;
     char instance_id[UUID_TEXT + 1]; // "" when it got none
@@ -46,7 +47,7 @@ struct execution {
     bool is_cancelled;          // before it came there
     // Behind the lock until finished.
     enum execution_state state;
-    bool is_finished, output_kept;
+    bool is_finished;
     struct execution_outcome outcome;
     struct execution *newer, *older; // in the order of creation
     struct execution *next_finished; // in the order of finishing
@@ -84,7 +85,6 @@ size_t executions_of_task(struct executions *t, struct span task_id, struct exec
 struct execution_view {
     enum execution_state state;
     bool is_finished;
-    bool output_kept;
     const struct execution_outcome *outcome; // to be read only when finished
     char instance_id[UUID_TEXT + 1];
     int64_t started_ms;

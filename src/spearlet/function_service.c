@@ -11,7 +11,6 @@ enum { GUEST_LOG_LINES_MAX = 200 }; // of one execution, into this program's log
 
 struct function_service {
     struct function_service_config config;
-    size_t cores;
     atomic_int_least64_t gauges[SERVICE_GAUGE_COUNT];
     _Atomic uint64_t admitted, rejected, log_lines, duration_sum_us, durations[SERVICE_DURATION_BUCKETS + 1];
     atomic_size_t active; // submitted and not yet given back
@@ -62,9 +61,9 @@ static int open_and_wait(struct service_loop *l, struct err *e) {
 
 int function_service_new(const struct function_service_config *config, struct function_service **ret, struct err *e) {
     size_t count = loop_group_count(config->loops);
+    ASSERT(count <= FUNCTION_LOOPS_MAX);
     struct function_service *s = mem_calloc(1, sizeof *s + count * sizeof s->loops[0]);
     s->config = *config;
-    s->cores = uv_available_parallelism();
     s->loop_count = count;
     for (size_t i = 0; i < count; i++) {
         struct service_loop *l = &s->loops[i];
@@ -94,8 +93,7 @@ size_t function_service_scale_max(const struct task *task) {
 
 size_t function_service_loop_of(const struct function_service *s, const struct function *f, const struct loop *home) {
     size_t index = loop_group_index(s->config.loops, home);
-    size_t max = function_service_scale_max(f->task);
-    return max < s->loop_count ? index % max : index;
+    return function_choose_loop(f, function_service_scale_max(f->task), index, s->loop_count);
 }
 
 struct warming {
@@ -153,6 +151,7 @@ static void on_carried(void *arg) {
 void function_service_submit(struct function_service *s, struct function_call *call) {
     struct service_loop *l = loop_of_record(s, call->record);
     atomic_fetch_add(&s->active, 1);
+    atomic_fetch_add_explicit(&call->function->assigned[call->record->loop_index], 1, memory_order_relaxed);
     warm_all(s, call->function);
     if (l->loop == call->home) {
         take_in(l, call);
@@ -260,6 +259,7 @@ static void complete(struct function_service *s, struct function_call *call) {
 
 void service_finish(struct service_loop *l, struct function_call *call) {
     struct function_service *s = l->service;
+    atomic_fetch_sub_explicit(&call->function->assigned[l->index], 1, memory_order_relaxed);
     call->record->call = NULL;
     if (call->rejected) {
         atomic_fetch_add_explicit(&s->rejected, 1, memory_order_relaxed);

@@ -1,7 +1,7 @@
 // Admission: gives each request to the loop that runs it, and takes its outcome back to the loop that asked.
 //
-// Instances belong to loops (instance_pool.h); a task's scale.max is divided over them, and a loop without a share hands
-// its requests to one that has. Records, counters and the guest's log lines are looked after here.
+// Instances belong to loops (instance_pool.h); a task's scale.max is divided over them, and a loop hands a request on that
+// would have to wait while another one has an instance to spare. Records, counters and the guest's log lines are looked after here.
 #ifndef SPEAR_SPEARLET_FUNCTION_SERVICE_H
 #define SPEAR_SPEARLET_FUNCTION_SERVICE_H
 

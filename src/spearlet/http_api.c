@@ -143,7 +143,7 @@ static void add_outcome(struct json_out *out, json_node *object, const struct ex
     else
         json_add_null(out, object, "exit_code"); // the guest gave none
     add_error(out, object, &o->error);
-    if (print->with_output && print->output_kept) {
+    if (print->with_output && !o->output_omitted) {
         add_output(out, object, o);
         add_results(out, object, o);
     } else if (print->with_output) {

@@ -45,8 +45,7 @@ struct execution_print {
     const struct execution_outcome *outcome; // NULL: it has not finished
     const char *instance_id;                 // "" when it has none
     int64_t started_ms;                      // 0: not yet
-    bool with_output, output_kept;
-    bool with_log, log_cut;
+    bool with_output, with_log, log_cut;
     struct span log;
 };
 void http_api_add_execution(struct json_out *out, json_node *object, const struct execution_print *print);

@@ -110,7 +110,6 @@ static void answer(struct execute *r, struct function_call *call) {
                                     .instance_id = o->instance_id,
                                     .started_ms = o->started_ms,
                                     .with_output = true,
-                                    .output_kept = true,
                                     .with_log = r->include_log};
     const struct execution_outcome *kept = &call->record->outcome; // finished: it does not change
     print.log = span_make(kept->log, kept->log_bytes);

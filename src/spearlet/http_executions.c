@@ -32,8 +32,7 @@ void http_execution_get(struct http_exchange *x, void *ctx) {
                                     .instance_id = view.instance_id,
                                     .started_ms = view.started_ms,
                                     .with_output = with_output,
-                                    .with_log = with_output,
-                                    .output_kept = view.output_kept};
+                                    .with_log = with_output};
     if (view.is_finished) {
         print.log = span_make(view.outcome->log, view.outcome->log_bytes);
         print.log_cut = view.outcome->log_cut;

@@ -40,6 +40,19 @@ class Pool(spearlet_tool.SpearletTestCase):
         self.assertLessEqual(loops.count(0), 2)
         self.assertLessEqual(loops.count(1), 1)
 
+    def test_a_free_instance_of_another_loop_is_used(self):
+        task = self.deploy("sleep.wasm", config={"scale.max": "2"})
+        connections = [self.spearlet.raw() for _ in range(6)]  # dealt to the loops in turn
+        for first, second in ((0, 2), (1, 3), (0, 1)):
+            for index in (first, second):
+                connections[index].head("POST", f"/tasks/{task}/invoke", {"Content-Length": 3})
+                connections[index].send("700")
+            self.wait_running(2)
+            for index in (first, second):
+                self.assertEqual(connections[index].response("POST").body, b"slept 700\n")
+        for connection in connections:
+            connection.close()
+
     def test_full_queue(self):
         task = self.deploy("spin.wasm", config={"scale.max": "1", "queue.max": "2"})
         callers = harness.Together([lambda i=i: self.execute(task, timeout_ms=20000, execution_id=f"e{i}") for i in range(3)])
