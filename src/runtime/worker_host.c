@@ -255,8 +255,8 @@ static ssize_t send_request(int socket, const struct ipc_spawn *request, const i
 }
 
 // A pair whose zygote has just ended is replaced here, before the thread has noticed.
-static enum worker_host_answer spawn_locked(struct worker_host *h, const struct ipc_spawn *request,
-                                            const int *fds, struct err *e) {
+static enum worker_host_answer spawn_locked(struct worker_host *h, const struct ipc_spawn *request, const int *fds,
+                                            struct err *e) {
     for (int attempt = 0; attempt < 2; attempt++) {
         if (need_pair(h, e) < 0)
             return WORKER_HOST_FAILED;
@@ -273,8 +273,8 @@ static enum worker_host_answer spawn_locked(struct worker_host *h, const struct 
     return WORKER_HOST_FAILED;
 }
 
-enum worker_host_answer worker_host_spawn(struct worker_host *h, const struct ipc_spawn *request,
-                                          const int *fds, struct err *e) {
+enum worker_host_answer worker_host_spawn(struct worker_host *h, const struct ipc_spawn *request, const int *fds,
+                                          struct err *e) {
     uv_mutex_lock(&h->lock);
     enum worker_host_answer answer = spawn_locked(h, request, fds, e);
     uv_mutex_unlock(&h->lock);

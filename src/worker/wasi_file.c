@@ -20,7 +20,7 @@ static enum wasi_errno put_done(const struct host_call *c, unsigned param, uint6
 WASI_FUNCTION(fd_read) {
     struct wasi_buffers b;
     struct wasi_file *f;
-    uint64_t done;
+    uint64_t done = 0;
     enum wasi_errno error = wasi_want_any(c, 0, 0, &f);
     if (!error && f->kind == WASI_KIND_DIRECTORY)
         error = WASI_EISDIR;
@@ -164,7 +164,7 @@ static enum wasi_errno write_file(const struct wasi_file *f, const struct wasi_b
 WASI_FUNCTION(fd_write) {
     struct wasi_buffers b;
     struct wasi_file *f;
-    uint64_t done;
+    uint64_t done = 0;
     enum wasi_errno error = wasi_want_any(c, 0, 0, &f);
     if (!error && f->kind == WASI_KIND_DIRECTORY)
         error = WASI_EISDIR;
@@ -181,7 +181,7 @@ WASI_FUNCTION(fd_write) {
 WASI_FUNCTION(fd_pwrite) {
     struct wasi_buffers b;
     struct wasi_file *f;
-    uint64_t done, offset = host_u64(c, 3);
+    uint64_t done = 0, offset = host_u64(c, 3);
     enum wasi_errno error = wasi_want_file(c, 0, WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_SEEK, WASI_ESPIPE, &f);
     if (error || (error = wasi_buffers_get(c, &b)) || (error = write_file(f, &b, &offset, &done)))
         return error;

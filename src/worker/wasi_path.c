@@ -69,7 +69,7 @@ static bool is_dots(const char *name) {
 
 // An error for a path that leads out comes first.
 static enum wasi_errno refuse_dots(int directory, const struct wasi_path *path, enum wasi_errno dots) {
-    int fd;
+    int fd = -1;
     enum wasi_errno error = wasi_path_find(directory, path, true, &fd);
     if (error)
         return error;

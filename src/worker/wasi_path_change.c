@@ -188,7 +188,7 @@ WASI_FUNCTION(path_readlink) {
     struct wasi_file *f;
     struct wasi_path path;
     int fd;
-    uint32_t n = host_u32(c, 4), done;
+    uint32_t n = host_u32(c, 4), done = 0;
     enum wasi_errno error = wasi_want_directory(c, 0, WASI_RIGHT_PATH_READLINK, &f);
     if (error || (error = wasi_path_get(c, 1, &path)))
         return error;

@@ -9,7 +9,6 @@
 
 #define WRITING (WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE)
 #define READING (WASI_RIGHT_FD_READ | WASI_RIGHT_FD_READDIR)
-#define KNOWN   (WASI_RIGHTS_FILE | WASI_RIGHTS_DIRECTORY)
 
 enum { FILE_MODE = 0666 };
 
@@ -25,8 +24,8 @@ static enum wasi_errno get_request(const struct host_call *c, struct request *r)
     r->lookup = host_u32(c, 1);
     r->oflags = host_u32(c, 4);
     r->fdflags = host_u32(c, 7);
-    r->rights = host_u64(c, 5) & KNOWN;
-    r->inheriting = host_u64(c, 6) & KNOWN;
+    r->rights = host_u64(c, 5) & WASI_RIGHTS_ALL;
+    r->inheriting = host_u64(c, 6) & WASI_RIGHTS_ALL;
     if ((r->lookup & ~(uint32_t)WASI_LOOKUP_FOLLOW) || (r->oflags & ~(uint32_t)WASI_O_ALL) ||
         (r->fdflags & ~(uint32_t)WASI_FD_ALL) || ((r->oflags & WASI_O_CREAT) && (r->oflags & WASI_O_DIRECTORY)))
         return WASI_EINVAL;

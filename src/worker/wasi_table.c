@@ -19,7 +19,7 @@ static struct wasi_file grant_entry(const struct wasi_grant *grant) {
                               .fd = grant->fd,
                               .preopened = true,
                               .rights = WASI_RIGHTS_DIRECTORY,
-                              .inheriting = WASI_RIGHTS_DIRECTORY | WASI_RIGHTS_FILE,
+                              .inheriting = WASI_RIGHTS_ALL,
                               .grant = grant};
 }
 

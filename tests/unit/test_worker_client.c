@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 struct ipc_limits client_limits;
+uint32_t client_grant_count;
 
 void client_limits_default(void) {
     client_limits =
@@ -138,6 +139,7 @@ void client_spawn(struct client_zygote *z, struct client_worker *w, enum ipc_rol
                                 .module_bytes = module.n,
                                 .layout = w->layout};
     message.limits = client_limits;
+    message.grant_count = client_grant_count;
     const int fds[] = {pair[1], w->memory_fd, w->module_fd};
     send_with_fds(z->socket, &message, sizeof message, fds, COUNT_OF(fds));
     close(pair[1]);

@@ -42,6 +42,8 @@ struct client_worker {
 // Limits of the next workers; client_limits_default() between tests.
 extern struct ipc_limits client_limits;
 void client_limits_default(void);
+// How many grants the next spawn messages claim to have; none are sent.
+extern uint32_t client_grant_count;
 
 // Makes the sockets and the memory and asks for a worker; does not wait.
 void client_spawn(struct client_zygote *z, struct client_worker *w, enum ipc_role role, struct span module);

@@ -295,6 +295,18 @@ static void malformed_spawns_do_not_end_the_zygote(void **state) {
     assert_has(w.last.failed.text, "unknown role 7");
     assert_int_equal(client_receive(&w), 0);
     client_close(&w);
+    static const struct {
+        uint32_t count;
+        const char *words;
+    } grants[] = {{1, "3 descriptors, 5 were expected"}, {17, "17 grants"}, {UINT32_MAX, "4294967295 grants"}};
+    for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++) {
+        client_grant_count = grants[i].count;
+        client_spawn(&zygote, &w, IPC_ROLE_SERVE, SPAN_LITERAL("x"));
+        assert_int_equal(client_receive(&w), IPC_FAILED);
+        assert_has(w.last.failed.text, grants[i].words);
+        client_close(&w);
+    }
+    client_grant_count = 0;
     client_serve(&zygote, &w, "samples/add.wasm");
     stop(&w);
 }
