@@ -159,7 +159,7 @@ void raw_answer(struct raw_request *r, struct function_call *call) {
         http_api_refuse(r->x, &o->error);
     else if (o->state != EXECUTION_COMPLETED)
         raw_answer_failure(r, call, &o->error);
-    else if (raw_wants_cgi(r, call) && !o->results)
+    else if (raw_wants_cgi(r, call) && (o->output_bytes > 0 || !o->results))
         answer_cgi(r, call);
     else
         answer_plain(r, call);

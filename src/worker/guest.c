@@ -1,6 +1,8 @@
 // Moving bytes between a guest's streams and the shared memory. No knowledge of WASI.
 #include "worker/guest.h"
 
+#include "worker/response_head.h"
+
 size_t guest_read(struct guest *g, void *to, size_t n) {
     size_t left = g->payload.n - g->payload_at;
     if (n > left)
@@ -22,7 +24,7 @@ static bool area_append(struct guest_area *area, const void *from, size_t n) {
     return fits;
 }
 
-bool guest_write_output(struct guest *g, const void *from, size_t n) {
+static bool append_output(struct guest *g, const void *from, size_t n) {
     if (g->sink) {
         g->sink->write(g->sink, g, from, n);
         return true;
@@ -30,6 +32,27 @@ bool guest_write_output(struct guest *g, const void *from, size_t n) {
     bool fits = area_append(&g->output, from, n);
     g->output_full |= !fits;
     return fits;
+}
+
+static bool write_head(struct guest *g) {
+    char status[RESPONSE_HEAD_STATUS_TEXT];
+    struct span line = response_head_status(g->head, status), fields = buf_span(&g->head->fields);
+    g->has_head = true;
+    return append_output(g, line.p, line.n) && append_output(g, fields.p, fields.n) && append_output(g, "\r\n", 2);
+}
+
+static bool begin_output(struct guest *g) {
+    bool has_head = !g->output_begun && g->head && g->head->is_given;
+    g->output_begun = true;
+    return !has_head || write_head(g);
+}
+
+bool guest_write_output(struct guest *g, const void *from, size_t n) {
+    return n == 0 || (begin_output(g) && append_output(g, from, n));
+}
+
+void guest_end_output(struct guest *g) {
+    begin_output(g);
 }
 
 void guest_write_log(struct guest *g, const void *from, size_t n) {

@@ -14,6 +14,7 @@ struct guest_area {
 };
 
 struct wasi_table;
+struct response_head;
 struct guest;
 
 // Takes a streamed output piece by piece; waits until there is room.
@@ -27,6 +28,8 @@ struct guest {
     struct guest_area output, log; // stdout, stderr
     struct guest_sink *sink;       // in place of `output`, or NULL
     bool log_cut;
+    struct response_head *head; // header fields given by calls; NULL: none can be
+    bool output_begun;
     bool has_head;    // the output begins with header fields that were given by calls
     bool output_full; // it wanted to write more than limit.output_bytes
     bool exited;      // proc_exit
@@ -40,6 +43,8 @@ struct guest {
 size_t guest_read(struct guest *g, void *to, size_t n);
 // False when it does not all fit: output_full is set then, and as much as fits is kept. A streamed output always fits.
 bool guest_write_output(struct guest *g, const void *from, size_t n);
+// At the end of an invocation that went well: header fields that nothing followed are written.
+void guest_end_output(struct guest *g);
 // What does not fit is dropped, and log_cut set.
 void guest_write_log(struct guest *g, const void *from, size_t n);
 

@@ -57,6 +57,13 @@ static const struct engine_host_function functions[] = {
     FUNCTION("wasi_unstable", "poll_oneoff", wasi_unstable_poll_oneoff, I, I, I, I),
     {"spear", "time_now_ms", {.results = {L}, .result_count = 1}, spear_host_time_now_ms},
     FUNCTION("spear", "log", spear_host_log, I, I, I),
+    FUNCTION("spear", "request_read", spear_host_request_read, I, I),
+    FUNCTION("spear", "request_method", spear_host_request_method, I, I),
+    FUNCTION("spear", "request_target", spear_host_request_target, I, I),
+    FUNCTION("spear", "request_header", spear_host_request_header, I, I, I, I),
+    FUNCTION("spear", "response_status", spear_host_response_status, I),
+    FUNCTION("spear", "response_header", spear_host_response_header, I, I, I, I),
+    FUNCTION("spear", "response_write", spear_host_response_write, I, I),
 };
 
 const struct engine_host_function *host_functions(size_t *ret_count) {

@@ -79,7 +79,9 @@ static int begin(struct server *s, const struct ipc_invoke *m, struct request *r
                               .args = s->strings,
                               .arg_count = m->arg_count,
                               .environment = s->strings + m->arg_count,
-                              .environment_count = m->environment_count};
+                              .environment_count = m->environment_count,
+                              .head = &s->head};
+    response_head_reset(&s->head);
     if (m->stream_bytes) {
         output_stream_begin(&s->stream, &s->guest.output, m->stream_bytes, m->header.id);
         s->guest.sink = &s->stream.sink;
@@ -182,7 +184,10 @@ int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc
     if (begin(s, message, &request, e))
         return -1;
     *ret = (struct ipc_result){.header = channel_header(IPC_RESULT, sizeof *ret, message->header.id)};
-    conclude(s, run(s, &request, ret, e), ret, e);
+    int failed = run(s, &request, ret, e);
+    if (!failed && !s->guest.output_full && s->guest.exit_code == 0)
+        guest_end_output(&s->guest);
+    conclude(s, failed, ret, e);
     // A command runs once in its life: its start-up code is not made for a second time.
     s->spoiled = ret->kind != ERR_NONE || s->guest.exited || span_equal_text(request.entry.name, "_start");
     return 0;

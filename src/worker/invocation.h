@@ -4,6 +4,7 @@
 
 #include "worker/engine.h"
 #include "worker/output_stream.h"
+#include "worker/response_head.h"
 #include "worker/shared.h"
 #include "worker/wasi_table.h"
 
@@ -15,6 +16,7 @@ struct server {
     struct engine_instance *instance; // of the invocation that was answered last, until server_clean
     struct guest guest;               // what host functions work on
     struct output_stream stream;      // of its output, when that is streamed
+    struct response_head head;        // of its answer, when it is given by calls
     struct wasi_table table;          // its descriptors
     struct wasi_grant grants[IPC_GRANTS_MAX];
     size_t grant_count;

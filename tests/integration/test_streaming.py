@@ -45,14 +45,14 @@ def big_bytes():
 
 
 @needs_engine
-@needs_guests("stream.wasm", "echo.wasm", "sleep.wasm", "start_traps.wasm", "add.wasm", "dump.wasm")
+@needs_guests("trickle.wasm", "echo.wasm", "sleep.wasm", "start_traps.wasm", "add.wasm", "dump.wasm")
 class Streaming(spearlet_tool.SpearletTestCase):
     def setUp(self):
         super().setUp()
         self.wait_registered()
 
     def guest(self, *arguments, name="s", config=STREAM, **members):
-        return self.deploy("stream.wasm", name, endpoint="at/" + name, config=dict(config),
+        return self.deploy("trickle.wasm", name, endpoint="at/" + name, config=dict(config),
                            executable={"args": [str(one) for one in arguments]}, **members)
 
     def open(self, way="direct", name="s", headers=None, method="POST", **options):
