@@ -422,6 +422,12 @@ bool service_take_instance(struct service_loop *l) {
     return false;
 }
 
+bool service_has_instance(const struct service_loop *l) {
+    const struct function_service *s = l->service;
+    int64_t count = atomic_load_explicit(&s->gauges[SERVICE_INSTANCES], memory_order_relaxed);
+    return count < (int64_t)s->config.settings->instances_max;
+}
+
 const struct spearlet_settings *service_settings(const struct service_loop *l) {
     return l->service->config.settings;
 }

@@ -55,6 +55,7 @@ enum service_gauge { SERVICE_RUNNING, SERVICE_WAITING, SERVICE_INSTANCES, SERVIC
 void service_count(struct service_loop *l, enum service_gauge gauge, int change);
 // Takes one of instances_max; false when there is none left.
 bool service_take_instance(struct service_loop *l);
+bool service_has_instance(const struct service_loop *l); // there was one left a moment ago
 const struct spearlet_settings *service_settings(const struct service_loop *l);
 size_t service_loop_count(const struct service_loop *l);
 void service_admitted(struct service_loop *l, struct function_call *call);

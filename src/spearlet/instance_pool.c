@@ -147,16 +147,25 @@ static void look_for_idlest(void *ctx, struct string_node *node) {
         found->member = m;
 }
 
+static struct pool_member *idlest_of_others(struct instance_pool *pool) {
+    struct idlest found = {.except = pool};
+    string_table_each(&pool->loop->pools, look_for_idlest, &found);
+    return found.member;
+}
+
 // One of the node's instances: when all are taken, the idlest of another task makes room.
 static bool take_instance(struct instance_pool *pool) {
     if (service_take_instance(pool->loop))
         return true;
-    struct idlest found = {.except = pool};
-    string_table_each(&pool->loop->pools, look_for_idlest, &found);
-    if (!found.member)
+    struct pool_member *idlest = idlest_of_others(pool);
+    if (!idlest)
         return false;
-    pool_member_leave(found.member, service_settings(pool->loop)->node.stop_grace_ms);
+    pool_member_leave(idlest, service_settings(pool->loop)->node.stop_grace_ms);
     return service_take_instance(pool->loop);
+}
+
+static bool can_take_instance(struct instance_pool *pool) {
+    return service_has_instance(pool->loop) || idlest_of_others(pool);
 }
 
 static void fail_without_room(struct instance_pool *pool) {
@@ -299,7 +308,7 @@ void instance_pool_start_failed(struct pool_member *m, const struct err *e) {
 
 static int check_queue(struct instance_pool *pool, struct function_call *call, struct err *e) {
     const struct task *task = pool->function->task;
-    bool is_covered = may_start(pool) || (!call->fresh && pool->starting > pool->queued);
+    bool is_covered = (may_start(pool) && can_take_instance(pool)) || (!call->fresh && pool->starting > pool->queued);
     if (is_covered)
         return 0;
     if (atomic_fetch_add(&pool->function->waiting, 1) >= task->limits.queue_max) {

@@ -81,6 +81,13 @@ static struct function *learn(struct task_catalog *c, struct span key, struct ta
     return f;
 }
 
+// Of an answer: sms is there.
+static void is_there(struct task_catalog *c) {
+    uv_mutex_lock(&c->lock);
+    c->is_away = false;
+    uv_mutex_unlock(&c->lock);
+}
+
 // Takes the entry out and gives its function if it was the task itself and not a name; with a reference.
 static struct function *forget(struct task_catalog *c, struct span key) {
     struct function *f = NULL;
@@ -142,6 +149,7 @@ static struct function *read_answer(struct task_catalog *c, struct span key, int
     if (!failure && status == 200)
         return read_task(c, key, root, e);
     if (!failure && status == 404) {
+        is_there(c);
         task_catalog_drop(c, key); // takes a name out, too
         err_set(e, ERR_TASK_NOT_FOUND, "there is no task \"%.*s\"", SPAN_ARGS(key));
         return NULL;

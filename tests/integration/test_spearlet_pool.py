@@ -110,7 +110,7 @@ class Pool(spearlet_tool.SpearletTestCase):
         self.shout(task, b"x")
         self.wait_instances(2, "ready")
         harness.together(*[lambda: self.shout(task, b"x")] * 16)
-        kept = {i["instance_id"] for i in self.wait_instances(2, "ready")}
+        kept = {i["instance_id"] for i in self.wait_instances(2)}
         time.sleep(0.5)  # that nothing happens can only be seen by waiting
         self.assertEqual({i["instance_id"] for i in self.instances()}, kept)
 
@@ -155,6 +155,12 @@ class Ceiling(spearlet_tool.SpearletTestCase):
             self.assertEqual(self.invoke(task).status, 200)
             self.assertLessEqual(len([i for i in self.instances() if i["state"] != "stopping"]), 2)
         self.wait_instances(2)
+
+    def test_the_queue_is_bounded_all_the_same(self):
+        task = self.deploy("sleep.wasm", config={"scale.max": "8", "queue.max": "3"})
+        callers = harness.Together([lambda: self.invoke(task, b"700")] * 8)
+        answers = callers.join()
+        self.assertEqual(sorted(a.status for a in answers), [200] * 5 + [503] * 3)  # two ran, three waited
 
     def test_none_makes_room(self):
         busy, other = self.deploy("sleep.wasm"), self.deploy("hello.wasm")
