@@ -117,7 +117,9 @@ static struct function *serve_known(struct task_catalog *c, struct span key) {
     uv_mutex_lock(&c->lock);
     c->is_away = true;
     struct task_entry *entry = task_table_find(&c->table, key);
-    struct function *f = entry ? function_ref(entry->function) : NULL;
+    // A name that nobody asked for yet may be that of a task known by its id.
+    struct function *f = entry ? entry->function : task_table_named(&c->table, key);
+    f = f ? function_ref(f) : NULL;
     if (entry) {
         entry->is_refreshing = false;
         entry->checked_us = clock_monotonic_us();

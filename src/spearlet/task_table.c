@@ -41,6 +41,17 @@ static void link_newest(struct task_table *t, struct task_entry *entry) {
     t->newest = entry;
 }
 
+struct function *task_table_named(const struct task_table *t, struct span name) {
+    struct function *found = NULL;
+    for (const struct task_entry *entry = t->newest; entry; entry = entry->older) {
+        struct function *f = entry->function;
+        bool is_it = !entry->is_name && span_equal_text(name, f->task->name);
+        if (is_it && (!found || f->task->registered_at > found->task->registered_at))
+            found = f;
+    }
+    return found;
+}
+
 void task_table_touch(struct task_table *t, struct task_entry *entry) {
     if (t->newest == entry)
         return;

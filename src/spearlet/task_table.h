@@ -26,6 +26,8 @@ struct task_table {
 void task_table_init(struct task_table *t, size_t tasks_max);
 void task_table_done(struct task_table *t);
 struct task_entry *task_table_find(const struct task_table *t, struct span key);
+// The task of that name which was registered last, among those known by id alone too; NULL when none is. Looks at every task.
+struct function *task_table_named(const struct task_table *t, struct span name);
 void task_table_touch(struct task_table *t, struct task_entry *entry); // it is the one used last
 // The function of this task, known from now on by its id, and by `key` when that is a name; with a reference. Those that
 // nobody used for the longest make room.
