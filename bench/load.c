@@ -23,8 +23,8 @@ struct connection {
     int fd;
     uint64_t sent_ns;
     size_t request_left;
-    size_t head_bytes;   // of the answer so far gathered in `head`
-    uint64_t body_left;  // bytes of the answer's body still to come
+    size_t head_bytes;  // of the answer so far gathered in `head`
+    uint64_t body_left; // bytes of the answer's body still to come
     bool in_body;
     char head[ANSWER_MAX];
 };
@@ -146,8 +146,8 @@ static void print_result(struct load *l, uint64_t took_ns) {
     printf("{\"requests\":%llu,\"ok\":%llu,\"other\":%llu,\"broken\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,"
            "\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f}\n",
            (unsigned long long)l->requests, (unsigned long long)l->good, (unsigned long long)l->bad,
-           (unsigned long long)l->broken, (double)took_ns / 1e9, (double)l->requests / ((double)took_ns / 1e9), p50, p99,
-           max);
+           (unsigned long long)l->broken, (double)took_ns / 1e9, (double)l->requests / ((double)took_ns / 1e9), p50,
+           p99, max);
 }
 
 static void run(struct load *l, size_t connection_count) {
@@ -172,12 +172,14 @@ static void run(struct load *l, size_t connection_count) {
 }
 
 // The whole request as it goes over the wire. With a body of `body_bytes` times 'x'.
-static char *request_make(const char *method, const char *path, const char *headers, size_t body_bytes, size_t *ret_bytes) {
+static char *request_make(const char *method, const char *path, const char *headers, size_t body_bytes,
+                          size_t *ret_bytes) {
     size_t room = strlen(path) + strlen(headers) + 256 + body_bytes;
     char *text = malloc(room);
     if (!text)
         fail("malloc");
-    int n = snprintf(text, room, "%s %s HTTP/1.1\r\nHost: bench\r\n%sContent-Length: %zu\r\n\r\n", method, path, headers, body_bytes);
+    int n = snprintf(text, room, "%s %s HTTP/1.1\r\nHost: bench\r\n%sContent-Length: %zu\r\n\r\n", method, path,
+                     headers, body_bytes);
     memset(text + n, 'x', body_bytes);
     *ret_bytes = (size_t)n + body_bytes;
     return text;
@@ -190,18 +192,32 @@ int main(int argc, char **argv) {
     struct load l = {.requests_max = SAMPLES_MAX};
     for (int option; (option = getopt(argc, argv, "m:c:s:n:b:h:")) != -1;) {
         switch (option) {
-        case 'm': method = optarg; break;
-        case 'c': connections = strtoul(optarg, NULL, 10); break;
-        case 's': seconds = strtod(optarg, NULL); break;
-        case 'n': l.requests_max = strtoull(optarg, NULL, 10); break;
-        case 'b': body_bytes = strtoul(optarg, NULL, 10); break;
-        case 'h': headers = optarg; break; // "Name: value\r\n", whole lines
-        default: return 2;
+        case 'm':
+            method = optarg;
+            break;
+        case 'c':
+            connections = strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            seconds = strtod(optarg, NULL);
+            break;
+        case 'n':
+            l.requests_max = strtoull(optarg, NULL, 10);
+            break;
+        case 'b':
+            body_bytes = strtoul(optarg, NULL, 10);
+            break;
+        case 'h':
+            headers = optarg;
+            break; // "Name: value\r\n", whole lines
+        default:
+            return 2;
         }
     }
     char *colon = optind + 2 == argc ? strchr(argv[optind], ':') : NULL;
     if (!colon || connections < 1 || connections > CONNECTIONS_MAX || seconds <= 0 || seconds > 60) {
-        fprintf(stderr, "usage: load [-m METHOD] [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-b BODY_BYTES] [-h HEADER_LINES] IPV4:PORT PATH\n");
+        fprintf(stderr, "usage: load [-m METHOD] [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-b BODY_BYTES] [-h "
+                        "HEADER_LINES] IPV4:PORT PATH\n");
         return 2;
     }
     *colon = '\0';

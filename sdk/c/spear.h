@@ -23,7 +23,14 @@ extern "C" {
 
 // What functions answer, negated. The numbers are Linux's (errno of WASI has others): too long, not in the guest's memory, not allowed here,
 // the guest's buffer is too small.
-enum { SPEAR_ENOENT = 2, SPEAR_E2BIG = 7, SPEAR_EFAULT = 14, SPEAR_EINVAL = 22, SPEAR_ENOSPC = 28, SPEAR_EALREADY = 114 };
+enum {
+    SPEAR_ENOENT = 2,
+    SPEAR_E2BIG = 7,
+    SPEAR_EFAULT = 14,
+    SPEAR_EINVAL = 22,
+    SPEAR_ENOSPC = 28,
+    SPEAR_EALREADY = 114
+};
 
 // How much a line of the log matters, least first.
 enum spear_log_level { SPEAR_TRACE = 0, SPEAR_DEBUG = 1, SPEAR_INFO = 2, SPEAR_WARN = 3, SPEAR_ERROR = 4 };

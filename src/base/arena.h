@@ -16,9 +16,9 @@ struct arena {
 };
 
 void arena_init(struct arena *a, size_t max_bytes);
-void arena_done(struct arena *a);  // frees everything
-void arena_reset(struct arena *a); // frees all but the first block, for the next request
-void *arena_alloc(struct arena *a, size_t n); // zeroed, aligned for any type; NULL past the ceiling
+void arena_done(struct arena *a);                   // frees everything
+void arena_reset(struct arena *a);                  // frees all but the first block, for the next request
+void *arena_alloc(struct arena *a, size_t n);       // zeroed, aligned for any type; NULL past the ceiling
 char *arena_strdup(struct arena *a, struct span s); // NUL-terminated
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -18,7 +18,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_done(struct buf *b); // frees; the buffer may be initialised again
+void buf_done(struct buf *b);  // frees; the buffer may be initialised again
 void buf_reset(struct buf *b); // n = 0, keeps the memory
 // 0, or -1 when the ceiling would be passed (nothing is appended then).
 int buf_append(struct buf *b, const void *p, size_t n);

@@ -9,7 +9,14 @@
 #include <stdio.h>
 
 // Exit codes of the command line; 69 is EX_UNAVAILABLE of sysexits(3), 124 is what timeout(1) gives.
-enum { EXIT_OTHER = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 4, EXIT_CONFLICT = 5, EXIT_UNAVAILABLE = 69, EXIT_TIMEOUT = 124 };
+enum {
+    EXIT_OTHER = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_FOUND = 4,
+    EXIT_CONFLICT = 5,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_TIMEOUT = 124
+};
 
 static const struct err_kind_info kinds[ERR_KIND_COUNT] = {
     [ERR_NONE] = {"None", "NONE", 200, 0},

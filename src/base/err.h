@@ -33,24 +33,24 @@ enum err_kind {
     ERR_IO,
     ERR_SERIALIZATION,
     // Kinds that only an HTTP interface has.
-    ERR_NOT_FOUND,             // 404: no such path
-    ERR_FILE_NOT_FOUND,        // 404
-    ERR_NODE_NOT_FOUND,        // 404
-    ERR_EXECUTION_NOT_FOUND,   // 404
-    ERR_METHOD_NOT_ALLOWED,    // 405
-    ERR_CONFLICT,              // 409
-    ERR_LENGTH_REQUIRED,       // 411
-    ERR_PAYLOAD_TOO_LARGE,     // 413
-    ERR_URI_TOO_LONG,          // 414
+    ERR_NOT_FOUND,              // 404: no such path
+    ERR_FILE_NOT_FOUND,         // 404
+    ERR_NODE_NOT_FOUND,         // 404
+    ERR_EXECUTION_NOT_FOUND,    // 404
+    ERR_METHOD_NOT_ALLOWED,     // 405
+    ERR_CONFLICT,               // 409
+    ERR_LENGTH_REQUIRED,        // 411
+    ERR_PAYLOAD_TOO_LARGE,      // 413
+    ERR_URI_TOO_LONG,           // 414
     ERR_UNSUPPORTED_MEDIA_TYPE, // 415
-    ERR_RANGE_NOT_SATISFIABLE, // 416
-    ERR_UNPROCESSABLE,         // 422: well-formed, but a field is missing, mistyped or out of range
-    ERR_CHECKSUM_MISMATCH,     // 422
-    ERR_HEADERS_TOO_LARGE,     // 431
-    ERR_INTERNAL,              // 500
-    ERR_BAD_GATEWAY,           // 502: the node answered with nonsense or not at all
-    ERR_UNAVAILABLE,           // 503: draining, or no live node
-    ERR_INSUFFICIENT_STORAGE,  // 507
+    ERR_RANGE_NOT_SATISFIABLE,  // 416
+    ERR_UNPROCESSABLE,          // 422: well-formed, but a field is missing, mistyped or out of range
+    ERR_CHECKSUM_MISMATCH,      // 422
+    ERR_HEADERS_TOO_LARGE,      // 431
+    ERR_INTERNAL,               // 500
+    ERR_BAD_GATEWAY,            // 502: the node answered with nonsense or not at all
+    ERR_UNAVAILABLE,            // 503: draining, or no live node
+    ERR_INSUFFICIENT_STORAGE,   // 507
     ERR_KIND_COUNT
 };
 

@@ -8,9 +8,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-struct json_doc;                        // a parsed document
-typedef struct yyjson_val json_val;     // a value in it; NULL stands for "absent" everywhere below
-struct json_out;                        // a document being written
+struct json_doc;                         // a parsed document
+typedef struct yyjson_val json_val;      // a value in it; NULL stands for "absent" everywhere below
+struct json_out;                         // a document being written
 typedef struct yyjson_mut_val json_node; // a value in it
 
 // Parses the whole text, depth and size bounded by the caller's text. ERR_SERIALIZATION (HTTP 400) with the offset.
@@ -51,7 +51,7 @@ int json_want_array(json_val *object, const char *key, json_val **ret, struct er
 
 // Writing. Keys and string values are copied; text that is not UTF-8 has its bad bytes replaced by U+FFFD.
 struct json_out *json_out_new(void);
-void json_out_free(struct json_out *out); // NULL allowed
+void json_out_free(struct json_out *out);         // NULL allowed
 json_node *json_out_object(struct json_out *out); // a new value; the first one made becomes the root
 json_node *json_out_array(struct json_out *out);
 void json_add_string(struct json_out *out, json_node *object, const char *key, struct span value);

@@ -20,8 +20,8 @@ int log_format_parse(struct span name, enum log_format *ret_format); // "auto", 
 // `event` is a short fixed phrase ("listening"); fields follow as printf text "key=value key2=value2".
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
 // A guest's stderr, one line of it: execution id and task as fields of their own in JSON.
 void log_guest_line(const char *task, const char *execution_id, struct span line);

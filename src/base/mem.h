@@ -22,7 +22,7 @@ char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), r
 #define CLEANUP(function) __attribute__((cleanup(function)))
 void mem_free_pointer(void *pp); // for CLEANUP on heap pointers
 void mem_close_fd(int *fd);      // for CLEANUP on descriptors; ignores negative ones
-#define AUTO_FREE CLEANUP(mem_free_pointer)
+#define AUTO_FREE  CLEANUP(mem_free_pointer)
 #define AUTO_CLOSE CLEANUP(mem_close_fd)
 // Hands a pointer over: its value, leaving NULL behind.
 #define TAKE(pointer)                                                                                                  \
@@ -37,8 +37,8 @@ void mem_close_fd(int *fd);      // for CLEANUP on descriptors; ignores negative
         (fd) = -1;                                                                                                     \
         take_;                                                                                                         \
     })
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define COUNT_OF(array)                     (sizeof(array) / sizeof((array)[0]))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 // An assertion for errors of ours; stays on in release builds. Writes where and what, then aborts.
 #define ASSERT(condition) ((condition) ? (void)0 : mem_assert_failed(#condition, __FILE__, __LINE__))

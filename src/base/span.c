@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 
-
 struct span span_slice(struct span s, size_t from, size_t n) {
     if (from > s.n)
         from = s.n;

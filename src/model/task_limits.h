@@ -9,21 +9,21 @@
 #include <stdint.h>
 
 struct task_limits {
-    uint64_t memory_bytes;         // limit.memory_bytes: the guest's linear memory
-    uint64_t time_ms;              // limit.time_ms: waiting, start and run together
-    uint64_t output_bytes;         // limit.output_bytes: stdout
-    uint64_t log_bytes;            // limit.log_bytes: stderr kept; the rest is dropped and said
-    uint64_t payload_bytes;        // limit.payload_bytes: the request's body
-    uint32_t scale_min, scale_max; // instances; scale.max 0 stands for 2 × cores
-    uint64_t scale_idle_ms;        // an instance idle for so long is stopped
-    uint32_t queue_max;            // requests waiting for an instance
-    bool isolation_strict;         // isolation = shared | strict
-    int aot;                       // enum task_aot
-    bool instance_reuse;           // instance.reuse
-    char content_type[128];        // http.content_type: of the raw output; application/octet-stream
-    bool http_cgi;                 // http.cgi: stdout begins with header fields (RFC 3875 §6)
-    bool http_stream;              // http.stream: the raw output is sent while it is written
-    bool http_authorization;       // http.authorization: the guest sees HTTP_AUTHORIZATION
+    uint64_t memory_bytes;                     // limit.memory_bytes: the guest's linear memory
+    uint64_t time_ms;                          // limit.time_ms: waiting, start and run together
+    uint64_t output_bytes;                     // limit.output_bytes: stdout
+    uint64_t log_bytes;                        // limit.log_bytes: stderr kept; the rest is dropped and said
+    uint64_t payload_bytes;                    // limit.payload_bytes: the request's body
+    uint32_t scale_min, scale_max;             // instances; scale.max 0 stands for 2 × cores
+    uint64_t scale_idle_ms;                    // an instance idle for so long is stopped
+    uint32_t queue_max;                        // requests waiting for an instance
+    bool isolation_strict;                     // isolation = shared | strict
+    int aot;                                   // enum task_aot
+    bool instance_reuse;                       // instance.reuse
+    char content_type[128];                    // http.content_type: of the raw output; application/octet-stream
+    bool http_cgi;                             // http.cgi: stdout begins with header fields (RFC 3875 §6)
+    bool http_stream;                          // http.stream: the raw output is sent while it is written
+    bool http_authorization;                   // http.authorization: the guest sees HTTP_AUTHORIZATION
     struct task_grant grants[TASK_GRANTS_MAX]; // wasi.dir.*
     size_t grant_count;
 };

@@ -5,8 +5,9 @@
 #include "net/http_server.h"
 
 struct http_route {
-    const char *method;  // "GET"; "*" for any. HEAD is served by the GET route where there is no HEAD route.
-    const char *pattern; // "/api/v1/files/{id}/meta"; "{name}" is one segment (not empty), "{name...}" the rest (may be empty)
+    const char *method; // "GET"; "*" for any. HEAD is served by the GET route where there is no HEAD route.
+    const char
+        *pattern; // "/api/v1/files/{id}/meta"; "{name}" is one segment (not empty), "{name...}" the rest (may be empty)
     http_handler *handler;
 };
 

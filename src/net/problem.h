@@ -12,10 +12,12 @@
 // Answers with the kind's HTTP status.
 void http_problem(struct http_exchange *x, const struct err *e);
 // Shorthand: makes the text and answers.
-void http_problem_text(struct http_exchange *x, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void http_problem_text(struct http_exchange *x, enum err_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 // With another status, more headers, and more members added by extend(ctx, out, object) (NULL allowed).
-void http_problem_full(struct http_exchange *x, int status, const struct err *e, const struct http_header *headers, size_t header_count,
-                       void (*extend)(void *ctx, struct json_out *out, json_node *object), void *ctx);
+void http_problem_full(struct http_exchange *x, int status, const struct err *e, const struct http_header *headers,
+                       size_t header_count, void (*extend)(void *ctx, struct json_out *out, json_node *object),
+                       void *ctx);
 // A JSON answer; takes `out`.
 void http_respond_json(struct http_exchange *x, int status, struct json_out *out);
 // Checks that the request says application/json (or +json, or nothing at all); answers 415 and returns false otherwise.

@@ -134,7 +134,8 @@ static void ignore_broken_pipes(void) {
 }
 
 int main(int argc, char **argv) {
-    static struct spearlet s; // what a failed start leaves behind stays reachable until the process ends, a moment later
+    static struct spearlet
+        s; // what a failed start leaves behind stays reachable until the process ends, a moment later
     struct err e;
     bool run = false;
     int code = EXIT_SUCCESS;

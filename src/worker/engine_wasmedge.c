@@ -384,9 +384,8 @@ void engine_instance_free(struct engine_instance *i) {
 }
 
 struct engine_memory *engine_instance_memory(struct engine_instance *i, const struct engine_module *m) {
-    return m->memory_name.Length
-               ? (struct engine_memory *)WasmEdge_ModuleInstanceFindMemory(i->state, m->memory_name)
-               : NULL;
+    return m->memory_name.Length ? (struct engine_memory *)WasmEdge_ModuleInstanceFindMemory(i->state, m->memory_name)
+                                 : NULL;
 }
 
 int engine_memory_grow(struct engine_instance *i, const struct engine_module *m, uint32_t pages, uint32_t *ret_at,

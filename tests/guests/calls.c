@@ -66,7 +66,8 @@ static void check_body(void) {
 
 static void check_refusals(void) {
     CHECK(spear_response_status(199) == -SPEAR_EINVAL && spear_response_status(600) == -SPEAR_EINVAL);
-    CHECK(header("", "x") == -SPEAR_EINVAL && header("a b", "x") == -SPEAR_EINVAL && header("a:", "x") == -SPEAR_EINVAL);
+    CHECK(header("", "x") == -SPEAR_EINVAL && header("a b", "x") == -SPEAR_EINVAL &&
+          header("a:", "x") == -SPEAR_EINVAL);
     CHECK(header("Status", "200") == -SPEAR_EINVAL);
     CHECK(header("x", "a\r\nb: c") == -SPEAR_EINVAL && header("x", "a\nb") == -SPEAR_EINVAL);
     CHECK(spear_response_header("x", 1, "a\0b", 3) == -SPEAR_EINVAL);

@@ -8,8 +8,11 @@ static void test_splits_names_and_addresses(void **state) {
     static const struct {
         const char *text, *host;
         uint16_t port;
-    } good[] = {{"127.0.0.1:8080", "127.0.0.1", 8080}, {"sms.example:1", "sms.example", 1}, {"a_b-c:0", "a_b-c", 0},
-                {"[::1]:65535", "::1", 65535},         {"[fe80::1]:80", "fe80::1", 80}};
+    } good[] = {{"127.0.0.1:8080", "127.0.0.1", 8080},
+                {"sms.example:1", "sms.example", 1},
+                {"a_b-c:0", "a_b-c", 0},
+                {"[::1]:65535", "::1", 65535},
+                {"[fe80::1]:80", "fe80::1", 80}};
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct span host;
         uint16_t port;
@@ -21,9 +24,9 @@ static void test_splits_names_and_addresses(void **state) {
 
 static void test_refuses_and_leaves_outputs(void **state) {
     (void)state;
-    static const char *const bad[] = {"",       "abc",    ":80",      "a:",     "a:65536",  "a:-1",   "a:1 ", "a b:1",
-                                      "::1:80", "[::1]8", "[::1]",    "[]:1",   "[1.2]:80", "a/b:80", "a:1:2", "a:000080",
-                                      "[::1:80", "u@h:80", "h:80/path"};
+    static const char *const bad[] = {"",      "abc",      ":80",     "a:",     "a:65536",  "a:-1",     "a:1 ",
+                                      "a b:1", "::1:80",   "[::1]8",  "[::1]",  "[]:1",     "[1.2]:80", "a/b:80",
+                                      "a:1:2", "a:000080", "[::1:80", "u@h:80", "h:80/path"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct span host = span_of("kept");
         uint16_t port = 7;

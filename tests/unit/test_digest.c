@@ -89,10 +89,8 @@ static void test_many_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_threads), // first, so that the first look-up is raced for
-        cmocka_unit_test(test_known_vectors),
-        cmocka_unit_test(test_in_parts),
-        cmocka_unit_test(test_hex_both_ways),
-        cmocka_unit_test(test_bad_hex_leaves_the_output),
+        cmocka_unit_test(test_known_vectors), cmocka_unit_test(test_in_parts),
+        cmocka_unit_test(test_hex_both_ways), cmocka_unit_test(test_bad_hex_leaves_the_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,13 @@
 
 static void test_base64_vectors(void **state) {
     (void)state;
-    static const char *const pairs[][2] = {{"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                           {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         struct buf text, bytes;
         buf_init(&text, 100);
@@ -41,9 +46,9 @@ static void test_base64_refuses(void **state) {
     (void)state;
     static const struct {
         const char *text, *said;
-    } bad[] = {{"Zg=", "multiple of 4"}, {"Z", "multiple of 4"},   {"Zg==\n", "multiple of 4"}, {"Zg =", "offset 2"},
-               {"Z===", "offset 1"},     {"====", "offset 0"},     {"Zg==Zg==", "offset 2"},    {"Zm9_", "offset 3"},
-               {"Zh==", "offset 1"},     {"Zm9=", "offset 2"},     {"Zm9vZ*==", "offset 5"}};
+    } bad[] = {{"Zg=", "multiple of 4"}, {"Z", "multiple of 4"}, {"Zg==\n", "multiple of 4"}, {"Zg =", "offset 2"},
+               {"Z===", "offset 1"},     {"====", "offset 0"},   {"Zg==Zg==", "offset 2"},    {"Zm9_", "offset 3"},
+               {"Zh==", "offset 1"},     {"Zm9=", "offset 2"},   {"Zm9vZ*==", "offset 5"}};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct buf out;
         struct err e;
@@ -105,11 +110,20 @@ static void test_percent_refuses(void **state) {
 
 static void test_utf8(void **state) {
     (void)state;
-    static const char *const good[] = {"", "abc", "\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEF\xBF\xBF",
-                                       "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"};
-    static const char *const bad[] = {"\x80",         "\xC0\x80",         "\xC1\xBF",         "\xC2",
-                                      "\xE0\x9F\xBF", "\xED\xA0\x80",     "\xE2\x82",         "\xF0\x8F\xBF\xBF",
-                                      "\xF5\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF",             "a\xC3(b"};
+    static const char *const good[] = {
+        "", "abc", "\xC2\x80", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"};
+    static const char *const bad[] = {"\x80",
+                                      "\xC0\x80",
+                                      "\xC1\xBF",
+                                      "\xC2",
+                                      "\xE0\x9F\xBF",
+                                      "\xED\xA0\x80",
+                                      "\xE2\x82",
+                                      "\xF0\x8F\xBF\xBF",
+                                      "\xF5\x80\x80\x80",
+                                      "\xF4\x90\x80\x80",
+                                      "\xFF",
+                                      "a\xC3(b"};
     for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_true(utf8_valid(span_of(good[i])));
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -122,8 +136,12 @@ static void test_utf8_clean(void **state) {
     (void)state;
     struct buf out;
     buf_init(&out, 100);
-    assert_int_equal(utf8_clean(span_of("a\xFF" "b\xC3"), &out), 0);
-    assert_string_equal(buf_text(&out), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+    assert_int_equal(utf8_clean(span_of("a\xFF"
+                                        "b\xC3"),
+                                &out),
+                     0);
+    assert_string_equal(buf_text(&out), "a\xEF\xBF\xBD"
+                                        "b\xEF\xBF\xBD");
     buf_done(&out);
     buf_init(&out, 3);
     assert_int_equal(utf8_clean(span_of("a\xFF"), &out), -1);

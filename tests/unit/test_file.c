@@ -120,8 +120,8 @@ static void test_make_dirs(void **state) {
 
 static void test_join(void **state) {
     (void)state;
-    static const char *const rows[][3] = {{"a", "b", "a/b"},   {"a/", "b", "a/b"}, {"a//", "/b", "a/b"},
-                                          {"/", "b", "/b"},    {"", "b", "b"},     {"/x", "y/z", "/x/y/z"}};
+    static const char *const rows[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a//", "/b", "a/b"},
+                                          {"/", "b", "/b"},  {"", "b", "b"},     {"/x", "y/z", "/x/y/z"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_FREE char *path = file_join(rows[i][0], rows[i][1]);
         assert_string_equal(path, rows[i][2]);

@@ -73,7 +73,8 @@ static void test_first_of_two_counts(void **state) {
 
 static void test_malformed_says_where(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "{", "[1,]", "{\"a\":}", "nul", "\"\xFF\"", "1 2", "{'a':1}", "[NaN]", "// x\n1", "01"};
+    static const char *const bad[] = {"",    "{",       "[1,]",  "{\"a\":}", "nul", "\"\xFF\"",
+                                      "1 2", "{'a':1}", "[NaN]", "// x\n1",  "01"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct json_doc *doc = NULL;
         struct err e;
@@ -152,7 +153,8 @@ static void test_needed_string(void **state) {
 static void test_wanted_values(void **state) {
     (void)state;
     CLEANUP(json_free_pointer)
-    struct json_doc *doc = parse("{\"i\":7,\"d\":1.5,\"big\":9223372036854775808,\"b\":true,\"o\":{},\"a\":[],\"z\":null}");
+    struct json_doc *doc =
+        parse("{\"i\":7,\"d\":1.5,\"big\":9223372036854775808,\"b\":true,\"o\":{},\"a\":[],\"z\":null}");
     json_val *root = json_root(doc), *container = root;
     int64_t number = 5;
     bool flag = false;

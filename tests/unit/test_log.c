@@ -76,7 +76,8 @@ static void test_json(void **state) {
 static void test_text_cannot_be_forged(void **state) {
     (void)state;
     log_init("sms", LOG_INFO, LOG_FORMAT_TEXT);
-    log_info("a\nb\x1B[0m\xC2\x9B" "c\x7F");
+    log_info("a\nb\x1B[0m\xC2\x9B"
+             "c\x7F");
     struct span line = take_captured();
     assert_true(span_ends_with(line, ": a\\nb\\x1b[0m\\x9bc\\x7f\n"));
     assert_int_equal(span_find(line, '\n'), line.n - 1);

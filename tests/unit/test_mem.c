@@ -91,9 +91,12 @@ static void test_container_of(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_allocations),     cmocka_unit_test(test_overflow_ends_the_program),
-        cmocka_unit_test(test_copies),          cmocka_unit_test(test_take_hands_over),
-        cmocka_unit_test(test_close_keeps_errno), cmocka_unit_test(test_assert),
+        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_overflow_ends_the_program),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_take_hands_over),
+        cmocka_unit_test(test_close_keeps_errno),
+        cmocka_unit_test(test_assert),
         cmocka_unit_test(test_container_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,24 +4,46 @@
 #include "base/options.h"
 
 static const struct option_spec specs[] = {
-    {.name = "http-addr", .environment = "UNIT_HTTP_ADDR", .type = OPTION_ADDRESS, .default_value = "127.0.0.1:8080",
-     .argument = "HOST:PORT", .help = "where to listen"},
+    {.name = "http-addr",
+     .environment = "UNIT_HTTP_ADDR",
+     .type = OPTION_ADDRESS,
+     .default_value = "127.0.0.1:8080",
+     .argument = "HOST:PORT",
+     .help = "where to listen"},
     {.name = "data-dir", .environment = "UNIT_DATA_DIR", .type = OPTION_TEXT, .argument = "DIR", .help = "the data"},
-    {.name = "max-bytes", .environment = "UNIT_MAX_BYTES", .type = OPTION_BYTES, .default_value = "64MiB", .min = 1,
-     .max = 1 << 30, .argument = "BYTES", .help = "the ceiling"},
-    {.name = "timeout", .environment = "UNIT_TIMEOUT", .type = OPTION_DURATION_MS, .default_value = "90s", .min = 1000,
-     .argument = "DURATION", .help = "how long"},
-    {.name = "level", .environment = "UNIT_LEVEL", .type = OPTION_CHOICE, .default_value = "info",
-     .choices = "error|warn|info", .help = "how much"},
+    {.name = "max-bytes",
+     .environment = "UNIT_MAX_BYTES",
+     .type = OPTION_BYTES,
+     .default_value = "64MiB",
+     .min = 1,
+     .max = 1 << 30,
+     .argument = "BYTES",
+     .help = "the ceiling"},
+    {.name = "timeout",
+     .environment = "UNIT_TIMEOUT",
+     .type = OPTION_DURATION_MS,
+     .default_value = "90s",
+     .min = 1000,
+     .argument = "DURATION",
+     .help = "how long"},
+    {.name = "level",
+     .environment = "UNIT_LEVEL",
+     .type = OPTION_CHOICE,
+     .default_value = "info",
+     .choices = "error|warn|info",
+     .help = "how much"},
     {.name = "nodes", .type = OPTION_COUNT, .default_value = "1", .max = 9, .argument = "N", .help = "how many"},
     {.name = "verbose", .environment = "UNIT_VERBOSE", .type = OPTION_FLAG, .help = "more"},
     {.name = "sandbox.mode", .type = OPTION_TEXT, .default_value = "on", .argument = "MODE", .help = "the sandbox"},
 };
 
-static const struct option_program program = {
-    .name = "unit", .usage = "usage: unit [options]", .summary = "Tests options.",
-    .default_config_path = "~/unit.toml", .config_environment = "UNIT_CONFIG", .specs = specs,
-    .spec_count = COUNT_OF(specs)};
+static const struct option_program program = {.name = "unit",
+                                              .usage = "usage: unit [options]",
+                                              .summary = "Tests options.",
+                                              .default_config_path = "~/unit.toml",
+                                              .config_environment = "UNIT_CONFIG",
+                                              .specs = specs,
+                                              .spec_count = COUNT_OF(specs)};
 
 static char *directory, *config_path;
 
@@ -161,7 +183,8 @@ static void test_refused_flags(void **state) {
 static void test_refused_elsewhere(void **state) {
     (void)state;
     write_config("\n\nhtp_addr = \"x\"\n");
-    AUTO_FREE char *unknown = mem_printf("%s:3: unknown key \"htp_addr\"; known keys: http_addr, data_dir", config_path);
+    AUTO_FREE char *unknown =
+        mem_printf("%s:3: unknown key \"htp_addr\"; known keys: http_addr, data_dir", config_path);
     expect_refusal("", unknown);
     write_config("nodes = 3\nhttp_addr = 8080\n");
     AUTO_FREE char *bad = mem_printf("%s:2: http_addr: \"8080\" is not HOST:PORT", config_path);
@@ -193,7 +216,9 @@ static void test_actions(void **state) {
     static const struct {
         const char *line;
         enum options_action action;
-    } rows[] = {{"--help --nonsense", OPTIONS_HELP}, {"-h", OPTIONS_HELP}, {"--version", OPTIONS_VERSION},
+    } rows[] = {{"--help --nonsense", OPTIONS_HELP},
+                {"-h", OPTIONS_HELP},
+                {"--version", OPTIONS_VERSION},
                 {"--print-config --nodes 2", OPTIONS_PRINT_CONFIG}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct options *o = parse_well(rows[i].line);
@@ -262,8 +287,8 @@ static void test_sizes_and_durations(void **state) {
         const char *text;
         uint64_t bytes;
     } sizes[] = {{"0", 0}, {"4096", 4096}, {"64KiB", 65536}, {"100MiB", 104857600}, {"1GiB", 1073741824}};
-    static const char *const bad[] = {"",    "KiB",  "1.5MiB", "-1", "64 KiB", "64kib",
-                                      "1KB", " 1", "99999999999999999999", "99999999999GiB"};
+    static const char *const bad[] = {
+        "", "KiB", "1.5MiB", "-1", "64 KiB", "64kib", "1KB", " 1", "99999999999999999999", "99999999999GiB"};
     uint64_t number = 7;
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         assert_int_equal(option_parse_bytes(span_of(sizes[i].text), &number), 0);

@@ -78,8 +78,8 @@ static void test_next(void **state) {
 
 static void test_numbers(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "0x1", "1.0", "18446744073709551616",
-                                      "99999999999999999999999"};
+    static const char *const bad[] = {
+        "", "-1", "+1", " 1", "1 ", "0x1", "1.0", "18446744073709551616", "99999999999999999999999"};
     uint64_t value = 7;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_false(span_to_u64(span_of(bad[i]), &value));
@@ -100,9 +100,14 @@ static void test_dup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slice_is_clamped), cmocka_unit_test(test_equality), cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_find),             cmocka_unit_test(test_trim),     cmocka_unit_test(test_next),
-        cmocka_unit_test(test_numbers),          cmocka_unit_test(test_dup),
+        cmocka_unit_test(test_slice_is_clamped),
+        cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_next),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_dup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "model/task.h"
 
-#define DIGEST "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"
+#define DIGEST     "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"
 #define EXECUTABLE "\"executable\":{\"type\":\"wasm\",\"uri\":\"sms+file://abc\"}"
-#define REQUIRED "\"name\":\"n\",\"version\":\"1\","
+#define REQUIRED   "\"name\":\"n\",\"version\":\"1\","
 
 static int read_text(const char *text, bool stored, struct task **ret, struct err *e) {
     struct json_doc *doc = NULL;
@@ -241,7 +241,8 @@ static void test_stored_form_needs_an_id(void **state) {
     struct err e;
     assert_int_equal(read_text("{" REQUIRED EXECUTABLE "}", true, &t, &e), -1);
     assert_string_equal(e.text, "field \"task_id\" is required");
-    assert_int_equal(read_text("{\"task_id\":\"i\",\"registered_at\":\"x\"," REQUIRED EXECUTABLE "}", true, &t, &e), -1);
+    assert_int_equal(read_text("{\"task_id\":\"i\",\"registered_at\":\"x\"," REQUIRED EXECUTABLE "}", true, &t, &e),
+                     -1);
     assert_non_null(strstr(e.text, "registered_at"));
 }
 
