@@ -164,9 +164,12 @@ static bool is_endpoint(struct span endpoint) {
     return !span_ends_with(endpoint, "/");
 }
 
+// Kept without the slash that a path begins with.
 static int read_endpoint(json_val *body, struct task *t, struct err *e) {
     if (read_text(body, "endpoint", "", &t->endpoint, e) < 0)
         return -1;
+    if (t->endpoint[0] == '/' && t->endpoint[1] != '\0')
+        memmove(t->endpoint, t->endpoint + 1, strlen(t->endpoint));
     if (is_endpoint(span_of(t->endpoint)))
         return 0;
     return err_set(e, ERR_UNPROCESSABLE,

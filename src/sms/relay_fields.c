@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "net/http_fields.h"
 
-enum { ADDED_MAX = 4, TEXT_MAX = 16 * 1024 };
+enum { ADDED_MAX = 4, TEXT_MAX = 16 * 1024, LOCATION_BYTES_MAX = 1024 };
 
 // RFC 9110 §7.6.1, and what the two HTTP libraries set themselves.
 static const char *const hop_by_hop[] = {"connection",
@@ -128,9 +128,21 @@ void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay
     }
 }
 
+// An execution's record is the node's: where it says "/functions/executions/…" a client of ours needs the node's address.
+static void locate_at_node(struct relay_fields *f, const char *node) {
+    for (size_t i = 0; i < f->count; i++) {
+        struct http_header *field = &f->list[i];
+        if (f->forwarded.n == 0 && span_equal_nocase(field->name, "location") &&
+            span_starts_with(field->value, "/functions/executions/") &&
+            buf_printf(&f->forwarded, "http://%s%.*s", node, SPAN_ARGS(field->value)) == 0)
+            field->value = buf_span(&f->forwarded);
+    }
+}
+
 void relay_fields_answer(const struct http_header *headers, size_t count, const char *node, struct relay_fields *ret) {
     copy_crossing(headers, count, ret);
-    buf_init(&ret->forwarded, 1);
+    buf_init(&ret->forwarded, LOCATION_BYTES_MAX);
+    locate_at_node(ret, node);
     add(ret, SPAN_LITERAL("X-Node-Http-Addr"), span_of(node));
 }
 

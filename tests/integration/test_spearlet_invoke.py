@@ -102,6 +102,10 @@ class Invoke(spearlet_tool.SpearletTestCase):
         record = harness.wait_until(lambda: (lambda r: r if r["status"] == "completed" else None)(
             self.spearlet.request("GET", path).json()))
         self.assertEqual(record["output"], "slept 50\n")
+        self.wait_registered()
+        relayed = self.sms.request("POST", "/api/v1/tasks/sleep/invoke", b"50", {"Prefer": "respond-async"})
+        self.assertEqual((relayed.status, relayed.headers["Location"]),
+                         (202, f"http://{self.spearlet.address}/functions/executions/{relayed.json()['execution_id']}"))
 
     def test_client_that_goes_away(self):
         self.deploy("sleep.wasm", config={"scale.max": "1"})
