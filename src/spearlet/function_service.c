@@ -355,7 +355,10 @@ static void on_runtime_closed(void *ctx) {
 }
 
 static void on_emptied(struct service_loop *l) {
-    runtime_close(l->runtime, l->service->close_grace_ms, on_runtime_closed, l);
+    if (!l->runtime) // it could not be made
+        on_runtime_closed(l);
+    else
+        runtime_close(l->runtime, l->service->close_grace_ms, on_runtime_closed, l);
 }
 
 static void close_here(void *arg) {

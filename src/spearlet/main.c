@@ -64,14 +64,13 @@ static int start_server(struct spearlet *s, struct err *e) {
     return http_server_start(&config, loops, count, &s->http, e);
 }
 
-static int start_agent(struct spearlet *s, struct err *e) {
+static int make_agent(struct spearlet *s, struct err *e) {
     const struct spearlet_config *node = &s->settings.node;
     struct node_agent_config config = {.loop = loop_group_at(s->loops, 0),
                                        .sms = s->sms,
                                        .node_name = node->node_name,
                                        .data_dir = node->data_dir,
                                        .sms_http_addr = node->sms_http_addr,
-                                       .http_address = http_server_address(s->http),
                                        .advertise_addr = s->settings.advertise_addr,
                                        .heartbeat_interval_ms = s->settings.heartbeat_interval_ms,
                                        .load = current_load,
@@ -84,10 +83,11 @@ static int start_agent(struct spearlet *s, struct err *e) {
 static int make(struct spearlet *s, struct err *e) {
     s->payloads.max_bytes = s->settings.payload_memory_max_bytes;
     s->started_ms = clock_unix_ms();
-    if (loop_group_new(s->settings.threads, &s->loops, e) < 0)
+    if (loop_group_new(s->settings.threads, &s->loops, e) < 0 || make_functions(s, e) < 0 || make_catalog(s, e) < 0 ||
+        make_agent(s, e) < 0 || start_server(s, e) < 0)
         return -1;
-    return make_functions(s, e) < 0 || make_catalog(s, e) < 0 || start_server(s, e) < 0 || start_agent(s, e) < 0 ? -1
-                                                                                                                 : 0;
+    node_agent_start(s->agent, http_server_address(s->http));
+    return 0;
 }
 
 // After the loops have stopped.
@@ -98,6 +98,21 @@ static void free_parts(struct spearlet *s) {
     function_service_free(s->functions);
     executions_free(s->executions);
     runtime_shared_free(s->runtimes);
+}
+
+static void on_functions_closed(void *ctx) {
+    struct spearlet *s = ctx;
+    sms_client_free(TAKE(s->sms));
+    loop_group_stop(s->loops);
+}
+
+// After a start that failed before anything was served.
+static void unmake(struct spearlet *s) {
+    if (s->functions) {
+        function_service_close(s->functions, 0, on_functions_closed, s);
+        loop_group_run(s->loops);
+    }
+    free_parts(s);
 }
 
 // ---- running
@@ -114,7 +129,8 @@ static int serve(struct spearlet *s) {
     struct err e;
     if (open_data_dir(s, &lock_fd, &e) < 0 || make(s, &e) < 0) {
         log_error("start failed error=\"%s\"", e.text);
-        return err_kind_info(e.kind)->exit_code; // the system takes apart what was made
+        unmake(s);
+        return err_kind_info(e.kind)->exit_code;
     }
     shutdown_watch(s);
     log_info("listening address=%s node=%s sms=%s data_dir=%s threads=%zu engine=%s", http_server_address(s->http),

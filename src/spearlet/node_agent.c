@@ -20,6 +20,7 @@ enum { PAUSE_FIRST_MS = 100, PAUSE_MAX_MS = 5000, NODE_FILE_MAX = 4096 };
 
 struct node_agent {
     struct node_agent_config config;
+    const char *http_address;
     char *node_file;
     bool stopped;
     void (*left)(void *ctx); // not NULL: the node leaves
@@ -221,7 +222,7 @@ static void on_address_found(void *arg) {
 
 static void find_address(void *arg) {
     struct node_agent *a = arg;
-    a->address_status = node_address_find(a->config.advertise_addr, a->config.http_address, a->config.sms_http_addr,
+    a->address_status = node_address_find(a->config.advertise_addr, a->http_address, a->config.sms_http_addr,
                                           &a->address, &a->address_error);
 }
 
@@ -265,8 +266,12 @@ int node_agent_new(const struct node_agent_config *config, struct node_agent **r
         return -1;
     }
     *ret = a;
-    next(a, 0, begin_registration);
     return 0;
+}
+
+void node_agent_start(struct node_agent *a, const char *http_address) {
+    a->http_address = http_address;
+    next(a, 0, begin_registration);
 }
 
 static void on_leave_answered(void *ctx, int status, json_val *root, const struct err *e) {

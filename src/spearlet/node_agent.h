@@ -18,7 +18,6 @@ struct node_agent_config {
     struct loop *loop; // loop 0
     struct sms_client *sms;
     const char *node_name, *data_dir, *sms_http_addr;
-    const char *http_address;   // really bound
     const char *advertise_addr; // NULL: found out
     uint64_t heartbeat_interval_ms;
     struct node_load (*load)(void *ctx);
@@ -26,8 +25,10 @@ struct node_agent_config {
     void (*tasks_changed)(void *ctx);
     void *ctx;
 };
-// Reads node.json and begins. A node.json that cannot be read is ERR_IO, one that makes no sense is replaced.
+// Reads node.json. One that cannot be read is ERR_IO, one that makes no sense is replaced.
 int node_agent_new(const struct node_agent_config *config, struct node_agent **ret, struct err *e);
+// Begins to register the node, which serves at http_address (kept by reference).
+void node_agent_start(struct node_agent *a, const char *http_address);
 // The node ends: tells sms, so that no invocation is sent here any more, and calls done when sms has heard it or cannot be
 // reached. Once, on loop 0, before node_agent_stop.
 void node_agent_leave(struct node_agent *a, void (*done)(void *ctx), void *ctx);

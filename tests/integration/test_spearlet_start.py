@@ -88,6 +88,13 @@ class Data(harness.SpearTestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("/proc/nothing", done.stderr)
 
+    def test_identity_that_cannot_be_read(self):
+        directory = self.temporary_dir()
+        os.mkdir(os.path.join(directory, "node.json"))
+        done = run("--http-addr", "127.0.0.1:0", "--data-dir", directory)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("node.json", done.stderr)
+
     def test_identity(self):
         sms = self.start(harness.Sms())
         spearlet = self.start(harness.Spearlet(sms))
