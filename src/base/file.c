@@ -70,6 +70,12 @@ int file_write_all(int fd, struct span content, struct err *e) {
     return 0;
 }
 
+void file_keep_standard_descriptors(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", O_RDWR); // takes the lowest number that is free: this one
+}
+
 int file_sync_dir(const char *path, struct err *e) {
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

@@ -2,6 +2,7 @@
 //
 // A command is a file of its own (run.c, files.c, …) with its flags, its help and what it does; it is listed here.
 #include "base/address.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/version.h"
 #include "cli/cli.h"
@@ -260,6 +261,7 @@ static int run_words(struct cli *cli, struct args *globals, struct args *args, i
 int main(int argc, char **argv) {
     struct cli cli = {0};
     struct args globals = {0}, args = {0};
+    file_keep_standard_descriptors();
     set_up(&cli, argc, argv);
     int code = run_words(&cli, &globals, &args, argc, argv);
     args_done(&args);

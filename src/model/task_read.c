@@ -191,13 +191,14 @@ static int read_type(json_val *executable, struct task *t, struct err *e) {
     return err_set(e, ERR_UNPROCESSABLE, "field \"type\": \"%.100s\" is unknown; wasm is supported", type);
 }
 
+// Kept in the one form that we give back, whatever alias it came in.
 static int read_uri(json_val *executable, struct task *t, struct err *e) {
     struct sms_uri parts;
     struct span uri;
     if (json_need_string(executable, "uri", &uri, e) < 0 || check_text("uri", uri, e) < 0 ||
         sms_uri_parse(uri, &parts, e) < 0)
         return -1;
-    t->executable.uri = span_dup(uri);
+    t->executable.uri = mem_printf("sms+file://%s%s%s", parts.host_port, parts.host_port[0] ? "/" : "", parts.file_id);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { RECEIVE_TRIES_MAX = 100 };
+
 union message {
     struct ipc_header header;
     struct ipc_spawned spawned;
@@ -61,11 +63,14 @@ static void receive(int fd, struct received *r) {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     r->fd = -1;
     r->sender = 0;
-    do
+    // A worker that ends with messages of ours unread leaves a reset (unix(7)), which is told once and before its own last words.
+    for (int tries = 0; tries < RECEIVE_TRIES_MAX; tries++) {
         r->size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (r->size < 0 && errno == EINTR);
+        if (r->size >= 0 || (errno != EINTR && errno != ECONNRESET))
+            break;
+    }
     if (r->size < 0 && errno != EAGAIN)
-        r->size = 0; // a reset is an end
+        r->size = 0;
     r->cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     if (r->size > 0)
         take_control_data(r, &message);

@@ -112,6 +112,7 @@ int main(int argc, char **argv) {
     static struct sms s; // what a failed start leaves behind stays reachable until the process ends, a moment later
     struct err err;
     bool run = false;
+    file_keep_standard_descriptors();
     if (sms_config_read(argc, argv, &s.config, &run, &err) != 0) {
         fprintf(stderr, "sms: %s\n", err.text);
         return err_kind_info(err.kind)->exit_code;

@@ -150,11 +150,12 @@ static void ignore_broken_pipes(void) {
 }
 
 int main(int argc, char **argv) {
-    static struct spearlet
-        s; // what a failed start leaves behind stays reachable until the process ends, a moment later
+    // Static: what a failed start leaves behind stays reachable until the process ends, a moment later.
+    static struct spearlet s;
     struct err e;
     bool run = false;
     int code = EXIT_SUCCESS;
+    file_keep_standard_descriptors();
     if (spearlet_config_read(argc, argv, &s.settings, &run, &e) < 0) {
         fprintf(stderr, "spearlet: %s\n", e.text);
         return err_kind_info(e.kind)->exit_code;

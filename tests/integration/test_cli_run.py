@@ -68,6 +68,12 @@ class Run(RunTestCase):
     def sample(self, name):
         return harness.sample(name + ".wasm")
 
+    def test_closed_stdin_is_empty(self):
+        script = '"$0" run "$1" <&-'
+        done = subprocess.run(["sh", "-c", script, harness.program("spear"), harness.sample("hello.wasm")],
+                              capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, b"Hello, world!\n"), done.stderr)
+
     def test_stdin_to_stdout(self):
         result = self.assert_ok(self.spear_run(self.sample("hello"), stdin=b"some text\n"))
         self.assertEqual(result.stdout, b"Hello, world!\nSOME TEXT\n")

@@ -368,7 +368,9 @@ class Delete(FilesCase):
         self.sms.register("elsewhere", "sms+file://10.9.8.7:8080/" + file_id)
         self.assertEqual(self.delete(file_id).status, 200)
         file_id = self.sms.upload(b"x")
-        self.sms.register("here", f"smsfile://{self.sms.address}/{file_id}")
+        here = self.sms.register("here", f"smsfile://{self.sms.address}/{file_id}")
+        self.assertEqual(self.sms.request("GET", f"/api/v1/tasks/{here}").json()["executable"]["uri"],
+                         f"sms+file://{self.sms.address}/{file_id}", "the alias is given back in the one form")
         self.assertEqual(self.delete(file_id).status, 409)
 
     def test_force(self):
