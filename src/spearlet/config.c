@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define HOUR_MS  ((uint64_t)3600 * 1000)
-#define TERABYTE ((uint64_t)1 << 40)
+#define MEBIBYTE ((uint64_t)1 << 20)
+#define TEBIBYTE ((uint64_t)1 << 40)
 #define NUMBER(name_, env_, type_, default_, min_, max_, argument_, help_)                                             \
     {                                                                                                                  \
         .name = name_, .environment = env_, .type = type_, .default_value = default_, .min = min_, .max = max_,        \
@@ -24,7 +25,7 @@
 #define TEXT(name_, env_, default_, argument_, help_) NUMBER(name_, env_, OPTION_TEXT, default_, 0, 0, argument_, help_)
 #define ADDRESS(name_, env_, default_, help_)         NUMBER(name_, env_, OPTION_ADDRESS, default_, 0, 0, "HOST:PORT", help_)
 #define BYTES(name_, env_, default_, min_, help_)                                                                      \
-    NUMBER(name_, env_, OPTION_BYTES, default_, min_, TERABYTE, "BYTES", help_)
+    NUMBER(name_, env_, OPTION_BYTES, default_, min_, TEBIBYTE, "BYTES", help_)
 #define DURATION(name_, env_, default_, min_, help_)                                                                   \
     NUMBER(name_, env_, OPTION_DURATION_MS, default_, min_, HOUR_MS, "TIME", help_)
 #define COUNT(name_, env_, default_, min_, max_, help_)                                                                \
@@ -53,7 +54,7 @@ static const struct option_spec specs[] = {
     COUNT("executions-max", "SPEARLET_EXECUTIONS_MAX", "4096", 1, 1000000, "finished executions remembered"),
     BYTES("executions-max-bytes", "SPEARLET_EXECUTIONS_MAX_BYTES", "64MiB", 0, "output and log kept with them"),
     BYTES("max-request-bytes", "SPEARLET_MAX_REQUEST_BYTES", "24MiB", 1024, "the largest JSON request"),
-    BYTES("payload-memory-max", "SPEARLET_PAYLOAD_MEMORY_MAX", "512MiB", 1024 * 1024,
+    BYTES("payload-memory-max", "SPEARLET_PAYLOAD_MEMORY_MAX", "512MiB", MEBIBYTE,
           "request bodies held at the same time; one more is answered 503"),
     BYTES("max-module-size", "SPEARLET_MAX_MODULE_SIZE", "100MiB", 8, "a larger module is refused"),
     BYTES("artifact-cache-max", "SPEARLET_ARTIFACT_CACHE_MAX", "1GiB", 0, "modules kept on disk"),

@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-enum { START_PAUSE_MS = 1000 };
+enum { START_PAUSE_US = 1000 * 1000 };
 
 // ---- the pools of a loop
 
@@ -299,7 +299,7 @@ void instance_pool_start_failed(struct pool_member *m, const struct err *e) {
     }
     bool others_serve = pool->total > pool->leaving + pool->starting;
     if (others_serve)
-        pool->start_pause_us = clock_monotonic_us() + START_PAUSE_MS * 1000;
+        pool->start_pause_us = clock_monotonic_us() + START_PAUSE_US;
     else
         fail_queue(pool, e);
 }

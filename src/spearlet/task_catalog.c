@@ -11,7 +11,7 @@
 
 #include <uv.h>
 
-enum { NAME_FRESH_MS = 1000, PATH_MAX_BYTES = 4096, RECHECKS_AT_ONCE = 8 };
+enum { NAME_FRESH_US = 1000 * 1000, PATH_MAX_BYTES = 4096, RECHECKS_AT_ONCE = 8 };
 
 // Somebody who waits for a look-up.
 struct waiter {
@@ -253,7 +253,7 @@ static void ask(struct task_catalog *c, struct loop *asker, struct span key, tas
 
 // The entry's function if it may be served now; *ret_refresh when sms should be asked meanwhile. The lock is held.
 static struct function *use_entry(struct task_catalog *c, struct task_entry *entry, bool *ret_refresh) {
-    bool is_stale = entry->is_name && clock_monotonic_us() - entry->checked_us >= NAME_FRESH_MS * 1000;
+    bool is_stale = entry->is_name && clock_monotonic_us() - entry->checked_us >= NAME_FRESH_US;
     if (is_stale && !c->is_away)
         return NULL;
     *ret_refresh = is_stale && !entry->is_refreshing;
@@ -280,7 +280,7 @@ struct function *task_catalog_find(struct task_catalog *c, struct loop *asker, s
 struct function **task_catalog_list(struct task_catalog *c, size_t *ret_count) {
     size_t count = 0;
     uv_mutex_lock(&c->lock);
-    struct function **list = mem_calloc(c->table.task_count + 1, sizeof *list);
+    struct function **list = mem_calloc(c->table.task_count + 1, sizeof(struct function *));
     for (struct task_entry *entry = c->table.newest; entry; entry = entry->older)
         if (!entry->is_name)
             list[count++] = function_ref(entry->function);
