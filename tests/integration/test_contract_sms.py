@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import uuid
 
@@ -215,10 +216,31 @@ class Members(ContractCase):
         self.assertEqual(self.ask_ok("GET", f"{TASKS}/a")["config"], {"mine.key": "any", "other": ""})
 
     def test_endpoints_hold_slashes(self):
-        for endpoint in ("", "a", "a/b/c"):
+        for endpoint in ("", "a", "a/b/c", "/a/b"):
             task = self.sms.register("t", "sms+file://x", endpoint=endpoint)
-            self.assertEqual(self.ask_ok("GET", f"{TASKS}/{task}")["endpoint"], endpoint)
+            self.assertEqual(self.ask_ok("GET", f"{TASKS}/{task}")["endpoint"], endpoint.lstrip("/"))
             self.ask_ok("DELETE", f"{TASKS}/{task}")
+
+    def test_one_form_of_uris(self):
+        for given, kept in (("smsfile://x", "sms+file://x"), ("smsfile://127.0.0.1:1/x", "sms+file://127.0.0.1:1/x"),
+                            ("SMS+FILE://x", "sms+file://x")):
+            task = self.sms.register("t", given)
+            self.assertEqual(self.ask_ok("GET", f"{TASKS}/{task}")["executable"]["uri"], kept)
+        uris = [task["executable"]["uri"] for task in self.ask_ok("GET", TASKS)["tasks"]]
+        self.assertEqual({uri.partition(":")[0] for uri in uris}, {"sms+file"})
+
+
+class ClosedDescriptors(harness.SpearTestCase):
+    class Sms(harness.Sms):
+        def command(self):
+            return ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"] + super().command()
+
+    def test_no_file_of_sms_takes_their_numbers(self):
+        sms = self.start(self.Sms())
+        file = sms.upload(CONTENT)
+        self.assertEqual(sms.request("GET", f"{FILES}/{file}").body, CONTENT)
+        for number in range(3):
+            self.assertEqual(os.readlink(f"/proc/{sms.process.pid}/fd/{number}"), "/dev/null")
 
 
 def split_answers(data):

@@ -193,6 +193,15 @@ class State(ContractCase):
         for number, uri in enumerate((f"sms+file://{file}", f"smsfile://{file}", f"sms+file://{self.sms.address}/{file}")):
             task = self.sms.register(f"echo-{number}", uri, executable={"name": "echo"})
             self.assertEqual(self.invoke(task, b"x").body, b"x", uri)
+            self.assertRegex(self.spearlet.request("GET", f"/tasks/{task}").json()["executable"]["uri"], r"^sms\+file://")
+
+    def test_what_is_known_is_served_by_id_and_name_without_sms(self):
+        task = self.deploy("echo.wasm")
+        self.assertEqual(self.sms.request("POST", f"/api/v1/tasks/{task}/invoke", b"x").body, b"x")
+        self.sms.kill()
+        harness.wait_until(lambda: not self.spearlet.request("GET", "/status").json()["sms"]["registered"], what="the end of sms")
+        for reference in (task, "echo"):
+            self.assertEqual(self.execute_ok(reference, input="y")["output"], "y")
 
     def test_async(self):
         task = self.deploy("echo.wasm")
