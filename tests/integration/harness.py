@@ -131,12 +131,24 @@ def split_address(address):
     return host.strip("[]"), int(port)
 
 
+class SharedReader(io.BufferedReader):
+    """One read buffer for all answers of a connection. HTTPResponse would make one each, and what that had read of the next
+    pipelined answer would be lost with it."""
+
+    def makefile(self, _mode):
+        return self
+
+    def close(self):
+        """HTTPResponse closes its reader at the end of an answer; this one ends with its connection."""
+
+
 class RawConnection:
     """A socket for what an HTTP library would never send, or never stop sending."""
 
     def __init__(self, address, timeout_s=30):
         self.socket = socket.create_connection(split_address(address), timeout=timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader = SharedReader(socket.SocketIO(self.socket, "r"))
 
     def __enter__(self):
         return self
@@ -153,7 +165,7 @@ class RawConnection:
         self.send("\r\n".join(lines) + "\r\n\r\n")
 
     def response(self, method="GET"):
-        answer = http.client.HTTPResponse(self.socket, method=method)
+        answer = http.client.HTTPResponse(self.reader, method=method)
         answer.begin()
         return Response(answer.status, answer.headers, answer.read())
 
@@ -162,7 +174,7 @@ class RawConnection:
         parts = []
         try:
             while True:
-                part = self.socket.recv(65536)
+                part = self.reader.read1(65536)
                 if not part:
                     break
                 parts.append(part)
