@@ -27,7 +27,7 @@ FOREIGN = {
     "yyjson": {"base/json.c"},
     "openssl/": {"base/digest.c"},
     "toml++/": {"base/toml.cc"},
-    "wasmedge/": {"worker/engine_wasmedge.c"},
+    "wasmedge/": {"worker/engine_internal.h"},
 }
 # One file each, whatever its name.
 ONE_FILE = ("sqlite3.h", "llhttp")
