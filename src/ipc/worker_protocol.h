@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-    IPC_VERSION = 3,
+    IPC_VERSION = 4,
     IPC_TEXT_MAX = 1024,
     IPC_GRANTS_MAX = 16,
     IPC_GUEST_PATH_MAX = 255,
@@ -63,12 +63,14 @@ struct ipc_layout {
     uint64_t output_offset, output_bytes;   // the guest's stdout, or the prepared module: worker writes
     uint64_t log_offset, log_bytes;         // the guest's stderr: worker writes
     uint64_t reply_offset, reply_bytes;     // typed results as JSON text: worker writes
+    uint64_t progress_offset;               // a struct ipc_progress: worker writes
 };
 
 struct ipc_limits {
     uint64_t memory_bytes; // the guest's linear memory
     uint64_t data_bytes;  // RLIMIT_DATA of the process (its private memory, the guest's linear memory included), 0 none
     uint64_t cpu_seconds; // RLIMIT_CPU, 0 none (role prepare)
+    uint64_t open_files;  // that a guest may have open beside its streams and granted directories
 };
 
 // A directory granted to the guest: a volume, which the worker knows by its descriptor alone.
@@ -161,6 +163,15 @@ struct ipc_result {
     uint64_t output_bytes, log_bytes, reply_bytes; // output_bytes is 0 when it was streamed
     uint64_t instantiate_us, run_us;
     char text[IPC_TEXT_MAX]; // of the error
+};
+
+// How far the running invocation is, so that something is known of one whose worker is killed. spearlet reads it when the process has
+// ended, and trusts no length in it. The bytes are written before the length that counts them.
+struct ipc_progress {
+    uint64_t invocation_id; // of the last one that was taken, set before anything of the guest runs
+    uint64_t output_bytes;  // of a gathered output
+    uint64_t log_bytes;
+    uint64_t flags; // enum ipc_result_flag
 };
 
 struct ipc_stop {

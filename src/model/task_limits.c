@@ -28,6 +28,7 @@ static const struct number_key number_keys[] = {
     {"limit.output_bytes", 0, 256 * MIB, MEMBER(output_bytes)},
     {"limit.log_bytes", 0, 64 * MIB, MEMBER(log_bytes)},
     {"limit.payload_bytes", 0, 256 * MIB, MEMBER(payload_bytes)},
+    {"limit.open_files", 0, 1000, MEMBER(open_files)},
     {"scale.min", 0, 1024, MEMBER(scale_min)},
     {"scale.max", 1, 1024, MEMBER(scale_max)},
     {"scale.idle_ms", 0, DAY_MS, MEMBER(scale_idle_ms)},
@@ -41,6 +42,7 @@ void task_limits_default(struct task_limits *ret) {
         .output_bytes = 16 * MIB,
         .log_bytes = MIB,
         .payload_bytes = 16 * MIB,
+        .open_files = 64,
         .scale_idle_ms = 60000,
         .queue_max = 1024,
         .aot = TASK_AOT_BACKGROUND,
@@ -165,7 +167,8 @@ static int unknown_key(struct err *e, struct span key) {
     return err_set(
         e, ERR_INVALID_CONFIGURATION,
         "config key \"%.*s\" is unknown; known: limit.memory_bytes, limit.time_ms, limit.output_bytes, "
-        "limit.log_bytes, limit.payload_bytes, scale.min, scale.max, scale.idle_ms, queue.max, isolation, aot, "
+        "limit.log_bytes, limit.payload_bytes, limit.open_files, scale.min, scale.max, scale.idle_ms, queue.max, "
+        "isolation, aot, "
         "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization, wasi.dir.<guest path>",
         SPAN_ARGS(span_slice(key, 0, 200)));
 }

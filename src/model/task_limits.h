@@ -14,6 +14,7 @@ struct task_limits {
     uint64_t output_bytes;                     // limit.output_bytes: stdout
     uint64_t log_bytes;                        // limit.log_bytes: stderr kept; the rest is dropped and said
     uint64_t payload_bytes;                    // limit.payload_bytes: the request's body
+    uint32_t open_files;                       // limit.open_files: beside streams and granted directories
     uint32_t scale_min, scale_max;             // instances; scale.max 0 stands for 2 × cores
     uint64_t scale_idle_ms;                    // an instance idle for so long is stopped
     uint32_t queue_max;                        // requests waiting for an instance

@@ -113,6 +113,11 @@ void worker_kill(struct worker *w, const struct err *why) {
     end(w, why);
 }
 
+bool worker_leftover(const struct worker *w, struct worker_leftover *ret) {
+    (void)w, (void)ret;
+    return false;
+}
+
 int worker_pid(const struct worker *w) {
     (void)w;
     return 0;

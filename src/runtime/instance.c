@@ -155,7 +155,7 @@ static void on_ended(void *ctx, const struct err *why) {
         instance_move_start_failed(i);
     else
         instance_move_unhealthy(i);
-    invocation_lost(i, why);
+    invocation_lost(i, ended, why);
     answer_start_failed(i, why);
     if (was_stopping)
         answer_all(i, &i->stop_waiters, NULL);
@@ -179,6 +179,7 @@ static void start_worker(struct instance *i) {
                                    .payload_bytes = l->payload_bytes,
                                    .output_bytes = l->output_bytes,
                                    .log_bytes = l->log_bytes,
+                                   .open_files = l->open_files,
                                    .keeps_state = l->instance_reuse,
                                    .grants = i->grants,
                                    .grant_count = i->volume_count,

@@ -33,7 +33,7 @@ struct running_invocation {
     bool runs;
     uint64_t id; // on the control socket
     char *execution_id;
-    uint64_t deadline_us;
+    uint64_t begun_us, deadline_us;
     struct loop_timer *timer;
     void (*output)(void *ctx, struct span bytes, bool has_head); // NULL: gathered
     void (*done)(void *ctx, struct invocation_result *result, const struct err *e);
@@ -89,8 +89,8 @@ void instance_move_stopped(struct instance *i);
 void invocation_answered(struct instance *i, const struct worker_result *result);
 // A piece of its streamed output came.
 void invocation_output(struct instance *i, struct span bytes, bool has_head);
-// The worker is gone. Called after the instance moved on; nothing happens when no invocation ran.
-void invocation_lost(struct instance *i, const struct err *why);
+// The worker has ended. Called after the instance moved on; nothing happens when no invocation ran.
+void invocation_lost(struct instance *i, const struct worker *ended, const struct err *why);
 
 // ---- runtime.c
 void runtime_check_closed(struct runtime *r);

@@ -93,6 +93,7 @@ void invoke(struct instance *i, const struct invocation *v,
     run->runs = true;
     run->id++;
     run->execution_id = mem_strdup(v->execution_id ? v->execution_id : "");
+    run->begun_us = clock_monotonic_us();
     run->deadline_us = v->deadline_us;
     run->output = v->output;
     run->done = done;
@@ -169,12 +170,24 @@ void invocation_answered(struct instance *i, const struct worker_result *r) {
     finish(i, &result, r->kind == ERR_NONE ? NULL : &e);
 }
 
-void invocation_lost(struct instance *i, const struct err *why) {
-    struct invocation_result nothing = {.exit_code = -1};
+void invocation_lost(struct instance *i, const struct worker *ended, const struct err *why) {
+    struct invocation_result result = {.exit_code = -1};
+    struct worker_leftover left;
     struct err e = *why;
     if (!i->running.runs)
         return;
+    if (worker_leftover(ended, &left)) {
+        result.output = copy(left.output);
+        result.output_bytes = left.output.n;
+        result.log = copy(left.log);
+        result.log_bytes = left.log.n;
+        result.log_cut = left.log_cut;
+        result.has_head = left.has_head;
+        result.run_us = clock_monotonic_us() - i->running.begun_us;
+    } else {
+        result.untouched = why->kind == ERR_RUNTIME_ERROR;
+    }
     if (e.kind == ERR_NONE)
         err_set(&e, ERR_EXECUTION_TERMINATED, "the worker ended without an answer");
-    finish(i, &nothing, &e);
+    finish(i, &result, &e);
 }

@@ -128,6 +128,8 @@ struct invocation_result {
     bool log_cut;
     bool has_head; // the output begins with header fields (RFC 3875 §6) that the guest gave by calls of module spear
     struct span results_json; // empty: none
+    bool
+        untouched; // the worker ended, for no reason of ours, before it took the invocation: it may be given to another instance
     uint64_t instantiate_us, run_us;
 };
 // Runs one invocation in the instance; one at a time: a second one while it runs is ResourceExhausted. Not ready: InstanceNotFound naming the state.

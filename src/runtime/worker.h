@@ -24,6 +24,12 @@ struct worker_result {
     const char *text; // of the error
 };
 
+// What was there of an invocation when its worker ended; the spans point into the shared memory.
+struct worker_leftover {
+    struct span output, log;
+    bool log_cut, has_head;
+};
+
 struct worker_events {
     void (*ready)(void *ctx,
                   uint64_t module_bytes); // module_bytes: of the prepared module in the output area (role prepare)
@@ -48,6 +54,7 @@ struct worker_config {
     uint64_t module_bytes;
     uint64_t memory_bytes; // the guest's linear memory
     uint64_t payload_bytes, output_bytes, log_bytes;
+    uint64_t open_files;               // limit.open_files
     bool keeps_state;                  // instance.reuse
     const struct worker_grant *grants; // the owner's, until `ended`
     size_t grant_count;
@@ -67,6 +74,9 @@ void worker_output_taken(struct worker *w, uint64_t bytes);
 void worker_stop(struct worker *w);
 // SIGKILL; `why` is what `ended` will say (the first one counts).
 void worker_kill(struct worker *w, const struct err *why);
+// In `ended`: what the invocation left that ran then; output is empty when it was streamed. False when nothing of its guest has run: none
+// ran, or the worker had not taken it.
+bool worker_leftover(const struct worker *w, struct worker_leftover *ret);
 int worker_pid(const struct worker *w); // 0: none (yet)
 // The descriptor of the shared memory and where its output area is.
 int worker_output(const struct worker *w, uint64_t *ret_offset);

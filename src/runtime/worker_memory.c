@@ -27,6 +27,7 @@ static void lay_out(struct ipc_layout *l, uint64_t payload_bytes, uint64_t outpu
     l->output_bytes = place(l, &l->output_offset, output_bytes);
     l->log_bytes = place(l, &l->log_offset, log_bytes);
     l->reply_bytes = place(l, &l->reply_offset, WORKER_REPLY_BYTES);
+    place(l, &l->progress_offset, sizeof(struct ipc_progress));
 }
 
 int worker_memory_init(struct worker_memory *m, uint64_t payload_bytes, uint64_t output_bytes, uint64_t log_bytes,
@@ -111,6 +112,26 @@ int worker_memory_read(const struct worker_memory *m, const struct ipc_result *r
     *ret_log = span_make(m->base + l->log_offset, r->log_bytes);
     *ret_reply = span_make(m->base + l->reply_offset, r->reply_bytes);
     return 0;
+}
+
+static uint64_t at_most(uint64_t n, uint64_t max) {
+    return n < max ? n : max;
+}
+
+bool worker_memory_read_progress(const struct worker_memory *m, uint64_t id, struct worker_leftover *ret) {
+    const struct ipc_layout *l = &m->layout;
+    struct ipc_progress p;
+    if (!m->base)
+        return false;
+    memcpy(&p, m->base + l->progress_offset, sizeof p);
+    if (p.invocation_id != id)
+        return false;
+    *ret = (struct worker_leftover){.output =
+                                        span_make(m->base + l->output_offset, at_most(p.output_bytes, l->output_bytes)),
+                                    .log = span_make(m->base + l->log_offset, at_most(p.log_bytes, l->log_bytes)),
+                                    .log_cut = p.flags & IPC_RESULT_LOG_CUT,
+                                    .has_head = p.flags & IPC_RESULT_HAS_HEAD};
+    return true;
 }
 
 static void shrink_area(struct worker_memory *m, uint64_t offset, uint64_t area_bytes, uint64_t used_bytes) {

@@ -6,7 +6,7 @@
 #define SPEAR_RUNTIME_WORKER_MEMORY_H
 
 #include "ipc/worker_protocol.h"
-#include "runtime/runtime.h"
+#include "runtime/worker.h"
 
 enum { WORKER_STRINGS_BYTES = 1024 * 1024, WORKER_REPLY_BYTES = 64 * 1024 };
 
@@ -26,6 +26,8 @@ int worker_memory_write(struct worker_memory *m, const struct invocation *invoca
 // The areas as the worker's result claims them. -1 when a length is larger than its area.
 int worker_memory_read(const struct worker_memory *m, const struct ipc_result *result, struct span *ret_output,
                        struct span *ret_log, struct span *ret_reply);
+// What an invocation had written when its worker ended, every length clamped. False when the worker never took it.
+bool worker_memory_read_progress(const struct worker_memory *m, uint64_t id, struct worker_leftover *ret);
 // Gives large areas back after an invocation, so that idle workers stay small.
 void worker_memory_shrink(struct worker_memory *m, uint64_t payload_bytes, uint64_t output_bytes, uint64_t log_bytes);
 

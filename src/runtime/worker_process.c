@@ -158,7 +158,8 @@ static void fill_request(const struct worker *w, struct ipc_spawn *request) {
         .layout = w->memory.layout,
         .limits = {.memory_bytes = c->memory_bytes,
                    .data_bytes = c->memory_bytes + OVERHEAD_BYTES + OVERHEAD_PER_MODULE_BYTE * c->module_bytes,
-                   .cpu_seconds = prepares ? c->start_ms / 1000 + 1 : 0},
+                   .cpu_seconds = prepares ? c->start_ms / 1000 + 1 : 0,
+                   .open_files = c->open_files},
     };
 }
 
@@ -336,6 +337,14 @@ void worker_output_taken(struct worker *w, uint64_t bytes) {
 void worker_stop(struct worker *w) {
     struct ipc_stop message = {.header = {.version = IPC_VERSION, .type = IPC_STOP, .size = sizeof message}};
     send_message(w, &message, sizeof message);
+}
+
+bool worker_leftover(const struct worker *w, struct worker_leftover *ret) {
+    if (w->invocation_id == 0 || !worker_memory_read_progress(&w->memory, w->invocation_id, ret))
+        return false;
+    if (w->stream_bytes)
+        ret->output.n = 0;
+    return true;
 }
 
 int worker_pid(const struct worker *w) {

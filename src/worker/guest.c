@@ -24,6 +24,17 @@ static bool area_append(struct guest_area *area, const void *from, size_t n) {
     return fits;
 }
 
+// Bytes before lengths: the process may be killed between any two instructions.
+static void note_progress(const struct guest *g) {
+    struct ipc_progress *p = g->progress;
+    if (!p)
+        return;
+    uint64_t flags = (g->log_cut ? IPC_RESULT_LOG_CUT : 0) | (g->has_head ? IPC_RESULT_HAS_HEAD : 0);
+    __atomic_store_n(&p->flags, flags, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->output_bytes, g->output.n, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->log_bytes, g->log.n, __ATOMIC_RELEASE);
+}
+
 static bool append_output(struct guest *g, const void *from, size_t n) {
     if (g->sink) {
         g->sink->write(g->sink, g, from, n);
@@ -31,6 +42,7 @@ static bool append_output(struct guest *g, const void *from, size_t n) {
     }
     bool fits = area_append(&g->output, from, n);
     g->output_full |= !fits;
+    note_progress(g);
     return fits;
 }
 
@@ -58,4 +70,5 @@ void guest_end_output(struct guest *g) {
 void guest_write_log(struct guest *g, const void *from, size_t n) {
     if (!area_append(&g->log, from, n))
         g->log_cut = true;
+    note_progress(g);
 }

@@ -5,6 +5,7 @@
 #define SPEAR_WORKER_GUEST_H
 
 #include "base/span.h"
+#include "ipc/worker_protocol.h"
 
 enum { GUEST_STDIN, GUEST_STDOUT, GUEST_STDERR, GUEST_STDIO_COUNT };
 
@@ -28,7 +29,8 @@ struct guest {
     struct guest_area output, log; // stdout, stderr
     struct guest_sink *sink;       // in place of `output`, or NULL
     bool log_cut;
-    struct response_head *head; // header fields given by calls; NULL: none can be
+    struct ipc_progress *progress; // kept up to date with `output` and `log`; NULL: nobody looks
+    struct response_head *head;    // header fields given by calls; NULL: none can be
     bool output_begun;
     bool has_head;    // the output begins with header fields that were given by calls
     bool output_full; // it wanted to write more than limit.output_bytes

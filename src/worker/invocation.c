@@ -24,6 +24,7 @@ int server_init(struct server *s, const struct shared *shared, const struct ipc_
     s->shared = shared;
     s->grant_count = spawn->grant_count;
     s->keeps_state = spawn->flags & IPC_SPAWN_KEEPS_STATE;
+    s->table.open_max = spawn->limits.open_files;
     if (grants_open(spawn, s->grants, e) ||
         engine_new(functions, count, &s->guest, spawn->limits.memory_bytes, &s->engine, e) ||
         engine_load(s->engine, shared->module, &s->module, e))
@@ -62,6 +63,13 @@ static int take_strings(struct server *s, const struct ipc_invoke *m, struct req
     return 0;
 }
 
+static struct ipc_progress *begin_progress(struct server *s, uint64_t id) {
+    struct ipc_progress *p = shared_progress(s->shared);
+    *p = (struct ipc_progress){0};
+    __atomic_store_n(&p->invocation_id, id, __ATOMIC_RELEASE);
+    return p;
+}
+
 static int begin(struct server *s, const struct ipc_invoke *m, struct request *r, struct err *e) {
     const struct ipc_layout *l = &s->shared->layout;
     if (m->strings_bytes > l->strings_bytes || m->payload_bytes > l->payload_bytes || m->stream_bytes > l->output_bytes)
@@ -76,6 +84,7 @@ static int begin(struct server *s, const struct ipc_invoke *m, struct request *r
                               .payload = shared_payload(s->shared, m->payload_bytes),
                               .output = shared_output(s->shared),
                               .log = shared_log(s->shared),
+                              .progress = begin_progress(s, m->header.id),
                               .args = s->strings,
                               .arg_count = m->arg_count,
                               .environment = s->strings + m->arg_count,

@@ -21,7 +21,8 @@ static int check_layout(const struct ipc_layout *l, struct err *e) {
                    check_area(l, l->payload_offset, l->payload_bytes, "payload", e) ||
                    check_area(l, l->output_offset, l->output_bytes, "output", e) ||
                    check_area(l, l->log_offset, l->log_bytes, "log", e) ||
-                   check_area(l, l->reply_offset, l->reply_bytes, "reply", e)
+                   check_area(l, l->reply_offset, l->reply_bytes, "reply", e) ||
+                   check_area(l, l->progress_offset, sizeof(struct ipc_progress), "progress", e)
                ? -1
                : 0;
 }

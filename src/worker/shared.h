@@ -29,5 +29,8 @@ static inline struct guest_area shared_log(const struct shared *s) {
 static inline struct guest_area shared_reply(const struct shared *s) {
     return (struct guest_area){s->base + s->layout.reply_offset, s->layout.reply_bytes, 0};
 }
+static inline struct ipc_progress *shared_progress(const struct shared *s) {
+    return (struct ipc_progress *)(void *)(s->base + s->layout.progress_offset);
+}
 
 #endif

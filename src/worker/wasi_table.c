@@ -43,10 +43,14 @@ struct wasi_file *wasi_table_at(struct wasi_table *t, uint32_t fd) {
 }
 
 int64_t wasi_table_free(const struct wasi_table *t) {
-    for (uint32_t fd = 0; fd < t->end; fd++)
+    uint64_t open_count = 0;
+    uint32_t lowest = t->end;
+    for (uint32_t fd = t->end; fd-- > 0;) {
+        open_count += t->files[fd].owned;
         if (t->files[fd].kind == WASI_KIND_FREE)
-            return fd;
-    return t->end < WASI_DESCRIPTORS_MAX ? (int64_t)t->end : -1;
+            lowest = fd;
+    }
+    return lowest < WASI_DESCRIPTORS_MAX && open_count < t->open_max ? (int64_t)lowest : -1;
 }
 
 void wasi_table_put(struct wasi_table *t, uint32_t fd, const struct wasi_file *file) {

@@ -37,7 +37,8 @@ struct wasi_file {
 
 struct wasi_table {
     struct wasi_file files[WASI_DESCRIPTORS_MAX];
-    uint32_t end; // no descriptor from here on
+    uint32_t end;      // no descriptor from here on
+    uint64_t open_max; // files and directories that the guest may have open; set once, kept by wasi_table_begin
     const struct wasi_grant *grants;
     size_t grant_count;
 };
@@ -46,7 +47,7 @@ void wasi_table_begin(struct wasi_table *t, const struct wasi_grant *grants, siz
 void wasi_table_end(struct wasi_table *t);
 // The descriptor, or NULL (EBADF).
 struct wasi_file *wasi_table_at(struct wasi_table *t, uint32_t fd);
-// The lowest free number, or -1 when there is none.
+// The lowest free number for something that is opened, or -1 when there is none, or open_max are open already.
 int64_t wasi_table_free(const struct wasi_table *t);
 void wasi_table_put(struct wasi_table *t, uint32_t fd, const struct wasi_file *file);
 void wasi_table_close(struct wasi_table *t, uint32_t fd);

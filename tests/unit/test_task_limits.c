@@ -16,6 +16,7 @@ static void test_defaults(void **state) {
     assert_int_equal(l.output_bytes, 16 << 20);
     assert_int_equal(l.log_bytes, 1 << 20);
     assert_int_equal(l.payload_bytes, 16 << 20);
+    assert_int_equal(l.open_files, 64);
     assert_int_equal(l.scale_min, 0);
     assert_int_equal(l.scale_max, 0);
     assert_int_equal(l.scale_idle_ms, 60000);
@@ -36,6 +37,7 @@ static void test_ranges(void **state) {
                 {"limit.output_bytes", "0", "268435456", "-1", "268435457"},
                 {"limit.log_bytes", "0", "67108864", "-1", "67108865"},
                 {"limit.payload_bytes", "0", "268435456", "-1", "268435457"},
+                {"limit.open_files", "0", "1000", "-1", "1001"},
                 {"scale.min", "0", "1024", "-1", "1025"},
                 {"scale.max", "1", "1024", "0", "1025"},
                 {"scale.idle_ms", "0", "86400000", "-1", "86400001"},

@@ -19,8 +19,8 @@ struct ipc_limits client_limits;
 uint32_t client_grant_count;
 
 void client_limits_default(void) {
-    client_limits =
-        (struct ipc_limits){.memory_bytes = CLIENT_MEMORY_BYTES, .data_bytes = CLIENT_MEMORY_BYTES + (64 << 20)};
+    client_limits = (struct ipc_limits){
+        .memory_bytes = CLIENT_MEMORY_BYTES, .data_bytes = CLIENT_MEMORY_BYTES + (64 << 20), .open_files = 64};
 }
 
 static void die(const char *what) {
@@ -121,7 +121,8 @@ static void lay_out(struct ipc_layout *l, size_t output_bytes) {
     l->log_bytes = CLIENT_LOG_BYTES;
     l->reply_offset = l->log_offset + l->log_bytes;
     l->reply_bytes = 4096;
-    l->size_bytes = l->reply_offset + l->reply_bytes;
+    l->progress_offset = l->reply_offset + l->reply_bytes;
+    l->size_bytes = l->progress_offset + 4096;
 }
 
 void client_spawn(struct client_zygote *z, struct client_worker *w, enum ipc_role role, struct span module) {

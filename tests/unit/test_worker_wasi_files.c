@@ -141,6 +141,19 @@ static void there_is_an_end_to_descriptors(void **state) {
     assert_int_equal(make("a"), FIRST);
 }
 
+static void open_files_have_a_limit(void **state) {
+    (void)state;
+    fixture.table.open_max = 3;
+    for (uint32_t fd = FIRST; fd < FIRST + 3; fd++)
+        assert_int_equal(make("a"), fd);
+    assert_int_equal(OPEN(RW, "new", WASI_O_CREAT, 0), WASI_EMFILE);
+    assert_int_equal(host_size(RW, "new"), -1);
+    assert_int_equal(CALL("fd_close", FIRST + 1), 0);
+    assert_int_equal(CALL("fd_close", 1), 0); // a stream makes no room, but gives its number
+    assert_int_equal(make("a"), 1);
+    assert_int_equal(OPEN(RW, "new", WASI_O_CREAT, 0), WASI_EMFILE);
+}
+
 static void renumber_moves(void **state) {
     (void)state;
     uint32_t a = make("a"), b = make("b");
@@ -838,6 +851,7 @@ int main(void) {
         TEST(preopens_have_names),
         TEST(numbers_are_the_lowest_free),
         TEST(there_is_an_end_to_descriptors),
+        TEST(open_files_have_a_limit),
         TEST(renumber_moves),
         TEST(rights_only_shrink),
         TEST(every_right_is_checked),

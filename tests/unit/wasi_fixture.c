@@ -28,6 +28,7 @@ void wasi_fixture_begin(void) {
                               .args = args,
                               .arg_count = 2,
                               .table = &f->table};
+    f->table.open_max = WASI_DESCRIPTORS_MAX;
     const char *temporary = getenv("TMPDIR");
     snprintf(f->root, sizeof f->root, "%.40s/spear-wasi-XXXXXX", temporary ? temporary : "/tmp");
     ASSERT(mkdtemp(f->root));
