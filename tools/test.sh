@@ -1,12 +1,13 @@
 #!/bin/sh
-# Runs every test suite: on the plain build, under AddressSanitizer and UndefinedBehaviorSanitizer, and on a build without the engine.
+# Runs every test suite: on the plain build, under AddressSanitizer and UndefinedBehaviorSanitizer, and on a build without the engine; then each
+# fuzzer for a moment.
 # The closing line is "N passed, N failed".
 #
-# usage: tools/test.sh [plain|asan|noengine]...     (default: all three)
+# usage: tools/test.sh [plain|asan|noengine|fuzz]...     (default: all)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-wanted=${*:-plain asan noengine}
+wanted=${*:-plain asan noengine fuzz}
 jobs=$(nproc)
 folders=
 status=0
@@ -20,25 +21,34 @@ configure() {
 
 # The engine is wanted wherever it can be had; without it `auto` builds the rest and says so.
 for kind in $wanted; do
+    targets= suites=
     case $kind in
     plain) folder=build-test options="-Dwasmedge=auto" ;;
     asan) folder=build-asan options="-Dwasmedge=auto -Db_sanitize=address,undefined -Db_lundef=false" ;;
     noengine) folder=build-noengine options="-Dwasmedge=disabled" ;;
+    fuzz)
+        folder=build-fuzz options="-Dwasmedge=auto -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false"
+        targets=$(for c in tests/fuzz/fuzz_*.c; do echo "tests/fuzz/$(basename "$c" .c)"; done)
+        suites="--suite fuzz"
+        export CC=clang CXX=clang++
+        ;;
     *)
-        echo "tools/test.sh: unknown build '$kind'; there are plain, asan and noengine" >&2
+        echo "tools/test.sh: unknown build '$kind'; there are plain, asan, noengine and fuzz" >&2
         exit 2
         ;;
     esac
     # shellcheck disable=SC2086
-    if ! configure $folder $options >"$folder.log" 2>&1 || ! ninja -C $folder -j "$jobs" >>"$folder.log" 2>&1; then
+    if ! configure $folder $options >"$folder.log" 2>&1 || ! ninja -C $folder -j "$jobs" $targets >>"$folder.log" 2>&1; then
         tail -n 60 "$folder.log"
         echo "tools/test.sh: the $kind build failed; its whole output is in $folder.log" >&2
         echo "0 passed, 1 failed"
         exit 1
     fi
     echo "== $kind"
+    # shellcheck disable=SC2086
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0 \
-        meson test -C $folder --no-rebuild --print-errorlogs --num-processes "$jobs" || status=1
+        meson test -C $folder --no-rebuild --print-errorlogs --num-processes "$jobs" $suites || status=1
+    unset CC CXX
     folders="$folders $folder"
 done
 

@@ -85,17 +85,6 @@ void http_api_accepted(struct http_exchange *x, const struct execution *record, 
     http_api_respond_json(x, 202, headers, by_preference ? 3 : 2, out);
 }
 
-bool http_api_is_id(struct span id) {
-    for (size_t i = 0; i < id.n; i++) {
-        char c = id.p[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                  c == '-';
-        if (!ok)
-            return false;
-    }
-    return id.n >= 1 && id.n <= EXECUTION_ID_MAX;
-}
-
 void http_api_add_time(struct json_out *out, json_node *object, const char *key, int64_t unix_ms) {
     char text[RFC3339_TEXT];
     clock_rfc3339(unix_ms, text);

@@ -33,8 +33,6 @@ void http_api_respond_json(struct http_exchange *x, int status, const struct htt
 void http_api_refuse(struct http_exchange *x, const struct err *e);
 // 202 with Location (and Preference-Applied).
 void http_api_accepted(struct http_exchange *x, const struct execution *record, bool by_preference);
-// 1…128 of [A-Za-z0-9._-]
-bool http_api_is_id(struct span id);
 // "null" when 0.
 void http_api_add_time(struct json_out *out, json_node *object, const char *key, int64_t unix_ms);
 

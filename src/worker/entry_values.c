@@ -186,7 +186,7 @@ static void write_value(const struct engine_value *value, struct json_out *json,
         write_double(value->of.f64, json, array);
         break;
     case ENGINE_OTHER:
-        ASSERT(!"not callable");
+        ASSERT(value->type != ENGINE_OTHER); // not callable
     }
 }
 
