@@ -25,6 +25,7 @@ struct number_key {
 static const struct number_key number_keys[] = {
     {"limit.memory_bytes", 64 * KIB, 4096 * MIB, MEMBER(memory_bytes)},
     {"limit.time_ms", 1, DAY_MS, MEMBER(time_ms)},
+    {"limit.cpu_ms", 0, DAY_MS, MEMBER(cpu_ms)},
     {"limit.output_bytes", 0, 256 * MIB, MEMBER(output_bytes)},
     {"limit.log_bytes", 0, 64 * MIB, MEMBER(log_bytes)},
     {"limit.payload_bytes", 0, 256 * MIB, MEMBER(payload_bytes)},
@@ -166,7 +167,7 @@ static bool is_of_our_families(struct span key) {
 static int unknown_key(struct err *e, struct span key) {
     return err_set(
         e, ERR_INVALID_CONFIGURATION,
-        "config key \"%.*s\" is unknown; known: limit.memory_bytes, limit.time_ms, limit.output_bytes, "
+        "config key \"%.*s\" is unknown; known: limit.memory_bytes, limit.time_ms, limit.cpu_ms, limit.output_bytes, "
         "limit.log_bytes, limit.payload_bytes, limit.open_files, scale.min, scale.max, scale.idle_ms, queue.max, "
         "isolation, aot, "
         "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization, wasi.dir.<guest path>",

@@ -11,6 +11,7 @@
 struct task_limits {
     uint64_t memory_bytes;                     // limit.memory_bytes: the guest's linear memory
     uint64_t time_ms;                          // limit.time_ms: waiting, start and run together
+    uint64_t cpu_ms;                           // limit.cpu_ms: processor time of one invocation; 0: none
     uint64_t output_bytes;                     // limit.output_bytes: stdout
     uint64_t log_bytes;                        // limit.log_bytes: stderr kept; the rest is dropped and said
     uint64_t payload_bytes;                    // limit.payload_bytes: the request's body

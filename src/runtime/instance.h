@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/id.h"
+#include "runtime/cpu_limit.h"
 #include "runtime/module_store.h"
 #include "runtime/shared.h"
 #include "runtime/volume_store.h"
@@ -33,8 +34,10 @@ struct running_invocation {
     bool runs;
     uint64_t id; // on the control socket
     char *execution_id;
-    uint64_t begun_us, deadline_us;
+    uint64_t begun_us, deadline_us, time_ms;
+    const char *time_name;
     struct loop_timer *timer;
+    struct cpu_limit *cpu;
     void (*output)(void *ctx, struct span bytes, bool has_head); // NULL: gathered
     void (*done)(void *ctx, struct invocation_result *result, const struct err *e);
     void *ctx;

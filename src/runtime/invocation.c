@@ -41,10 +41,8 @@ static void refuse_later(struct instance *i, void (*done)(void *, struct invocat
 
 // ---- the deadline
 
-static int set_timeout_error(const struct instance *i, struct err *e) {
-    return err_set(e, ERR_EXECUTION_TIMEOUT,
-                   "ended at its deadline: limit.time_ms (%llu ms), or the request's own, shorter one",
-                   (unsigned long long)i->limits.time_ms);
+static int set_timeout_error(const char *name, uint64_t time_ms, struct err *e) {
+    return err_set(e, ERR_EXECUTION_TIMEOUT, "ended at its deadline: %s (%llu ms)", name, (unsigned long long)time_ms);
 }
 
 static void on_deadline(void *arg);
@@ -64,11 +62,27 @@ static void on_deadline(void *arg) {
         return;
     }
     struct err why = {0};
-    set_timeout_error(i, &why);
+    set_timeout_error(i->running.time_name, i->running.time_ms, &why);
+    worker_kill(i->worker, &why);
+}
+
+static void on_cpu_used_up(void *ctx) {
+    struct instance *i = ctx;
+    struct err why = {0};
+    err_set(&why, ERR_RESOURCE_EXHAUSTED, "limit.cpu_ms (%llu ms) of processor time used up",
+            (unsigned long long)i->limits.cpu_ms);
     worker_kill(i->worker, &why);
 }
 
 // ---- begin
+
+static const char *time_name(const struct invocation *v) {
+    return v->time_name ? v->time_name : "limit.time_ms";
+}
+
+static uint64_t time_ms(const struct instance *i, const struct invocation *v) {
+    return v->time_name ? v->time_ms : i->limits.time_ms;
+}
 
 static int check_invocation(const struct instance *i, const struct invocation *v, struct err *e) {
     if (i->state == INSTANCE_RUNNING)
@@ -77,7 +91,7 @@ static int check_invocation(const struct instance *i, const struct invocation *v
         return err_set(e, ERR_INSTANCE_NOT_FOUND, "instance %s is not ready: it is %s", i->id,
                        instance_state_name(i->state));
     if (v->deadline_us != 0 && v->deadline_us <= clock_monotonic_us())
-        return set_timeout_error(i, e);
+        return set_timeout_error(time_name(v), time_ms(i, v), e);
     return 0;
 }
 
@@ -95,11 +109,14 @@ void invoke(struct instance *i, const struct invocation *v,
     run->execution_id = mem_strdup(v->execution_id ? v->execution_id : "");
     run->begun_us = clock_monotonic_us();
     run->deadline_us = v->deadline_us;
+    run->time_name = time_name(v);
+    run->time_ms = time_ms(i, v);
     run->output = v->output;
     run->done = done;
     run->ctx = ctx;
     if (v->deadline_us != 0)
         set_deadline_timer(i);
+    run->cpu = cpu_limit_start(i->runtime->loop, worker_pid(i->worker), i->limits.cpu_ms, on_cpu_used_up, i);
     instance_hold(i);
     instance_move_running(i);
 }
@@ -133,7 +150,9 @@ static void finish(struct instance *i, struct invocation_result *result, const s
     i->running.runs = false;
     i->running.execution_id = NULL;
     i->running.timer = NULL;
+    i->running.cpu = NULL;
     loop_timer_cancel(run.timer);
+    cpu_limit_stop(run.cpu);
     free(run.execution_id);
     count_end(i, e);
     run.done(run.ctx, result, e);

@@ -112,7 +112,9 @@ struct invocation {
     const char *const *environment; // "KEY=value"
     size_t environment_count;
     struct span payload;
-    uint64_t deadline_us; // on clock_monotonic_us; the worker is killed then: ExecutionTimeout. 0: none
+    uint64_t deadline_us;  // on clock_monotonic_us; the worker is killed then: ExecutionTimeout. 0: none
+    const char *time_name; // what set the deadline ("x-timeout-ms") and to how much, for the error; NULL: limit.time_ms
+    uint64_t time_ms;
     // NULL: the output comes whole with the result. Else it comes here while it is written, with done's ctx, and the result has none. A
     // piece is valid during the call. The guest waits in its write when 256 KiB (or limit.output_bytes, when that is less) were given and
     // not said to be taken; limit.output_bytes does not bound the whole then.

@@ -23,12 +23,12 @@ void function_call_free(struct function_call *call) {
     free(call);
 }
 
-void function_call_set_deadline(struct function_call *call, uint64_t timeout_ms) {
-    uint64_t time_ms = call->function->task->limits.time_ms;
-    if (timeout_ms && timeout_ms < time_ms)
-        time_ms = timeout_ms;
-    call->time_ms = time_ms;
-    call->deadline_us = call->arrived_us + time_ms * 1000;
+void function_call_set_deadline(struct function_call *call, uint64_t timeout_ms, const char *name) {
+    uint64_t limit_ms = call->function->task->limits.time_ms;
+    bool is_shorter = timeout_ms && timeout_ms < limit_ms;
+    call->time_ms = is_shorter ? timeout_ms : limit_ms;
+    call->time_name = is_shorter ? name : "limit.time_ms";
+    call->deadline_us = call->arrived_us + call->time_ms * 1000;
 }
 
 int function_call_set_args(struct function_call *call, struct err *e) {

@@ -29,6 +29,8 @@ struct function_call {
     bool is_async;
     bool fresh; // wants an instance of its own
     uint64_t time_ms, arrived_us, deadline_us;
+    const char *time_name; // what time_ms is called: limit.time_ms, or the request's own
+    unsigned attempts;     // that ended with a worker which had not taken it
     struct loop *home;
     // An asynchronous call has a place; maybe NULL. Before `done`, on the home loop.
     void (*admitted)(struct function_call *call);
@@ -57,8 +59,8 @@ struct function_call {
 // Takes references on both.
 struct function_call *function_call_new(struct function *f, struct execution *record);
 void function_call_free(struct function_call *call);
-// Sets the deadline: the task's limit, lowered by `timeout_ms` unless that is 0.
-void function_call_set_deadline(struct function_call *call, uint64_t timeout_ms);
+// Sets the deadline: the task's limit, lowered by `timeout_ms`, which the request calls `name`, unless that is 0.
+void function_call_set_deadline(struct function_call *call, uint64_t timeout_ms, const char *name);
 // argv from the task. -1 past the memory's ceiling (ERR_INVALID_REQUEST).
 int function_call_set_args(struct function_call *call, struct err *e);
 // The body becomes the call's, and its bytes the payload.

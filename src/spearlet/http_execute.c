@@ -135,7 +135,7 @@ static int fill(struct execute *r, struct function_call *call, struct err *e) {
     call->done = on_done;
     call->ctx = r;
     call->function_name = span_of(arena_strdup(&call->memory, r->wanted.function_name));
-    function_call_set_deadline(call, (uint64_t)r->wanted.timeout_ms);
+    function_call_set_deadline(call, (uint64_t)r->wanted.timeout_ms, "timeout_ms");
     if (set_params(r, call, e) < 0 || function_call_set_args(call, e) < 0 || set_environment(r, call, e) < 0 ||
         set_payload(r, call, e) < 0)
         return -1;

@@ -103,7 +103,7 @@ static int fill(struct raw_request *r, struct function_call *call, struct err *e
     call->admitted = r->is_async ? on_admitted : NULL;
     call->done = on_done;
     call->ctx = r;
-    function_call_set_deadline(call, r->timeout_ms);
+    function_call_set_deadline(call, r->timeout_ms, "x-timeout-ms");
     return function_call_set_args(call, e) < 0 || set_environment(r, call, e) < 0 ? -1 : 0;
 }
 

@@ -61,6 +61,19 @@ static void append(struct instance_pool *pool, struct function_call *call) {
         pool->queued++;
 }
 
+static void prepend(struct instance_pool *pool, struct function_call *call) {
+    call->previous = NULL;
+    call->next = pool->queue_first;
+    if (call->next)
+        call->next->previous = call;
+    else
+        pool->queue_last = call;
+    pool->queue_first = call;
+    call->is_queued = true;
+    if (!call->fresh)
+        pool->queued++;
+}
+
 static void unlink_call(struct instance_pool *pool, struct function_call *call) {
     if (call->previous)
         call->previous->next = call->next;
@@ -109,19 +122,24 @@ static void on_deadline(void *arg) {
     struct err e;
     call->timer = NULL;
     err_set(&e, ERR_EXECUTION_TIMEOUT,
-            "the deadline of %" PRIu64 " ms passed while the request waited for an instance of task \"%s\" "
+            "%s (%" PRIu64 " ms) passed while the request waited for an instance of task \"%s\" "
             "(%zu on this loop: %zu starting, %zu stopping)",
-            call->time_ms, pool->function->task->name, pool->total, pool->starting, pool->leaving);
+            call->time_name, call->time_ms, pool->function->task->name, pool->total, pool->starting, pool->leaving);
     fail_waiting(call, &e);
     instance_pool_settle(pool);
 }
 
+// It is in the queue.
 static void begin_waiting(struct instance_pool *pool, struct function_call *call) {
     uint64_t now_us = clock_monotonic_us();
     uint64_t left_us = call->deadline_us > now_us ? call->deadline_us - now_us : 0;
-    append(pool, call);
     service_count(pool->loop, SERVICE_WAITING, 1);
     call->timer = loop_timer_start(pool->loop->loop, (left_us + 999) / 1000, on_deadline, call);
+}
+
+void instance_pool_again(struct instance_pool *pool, struct function_call *call) {
+    prepend(pool, call);
+    begin_waiting(pool, call);
 }
 
 // ---- starting and serving
@@ -341,6 +359,7 @@ static void submit(struct instance_pool *pool, struct function_call *call) {
         reject(pool->loop, call, &e);
     } else {
         service_admitted(pool->loop, call);
+        append(pool, call);
         begin_waiting(pool, call);
     }
     instance_pool_settle(pool);

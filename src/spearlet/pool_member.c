@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "spearlet/call_output.h"
 
+enum { ATTEMPTS_MAX = 3 };
+
 // ---- going
 
 static void free_member(struct pool_member *m) {
@@ -199,21 +201,42 @@ static void on_output(void *ctx, struct span bytes, bool has_head) {
     call_output_give(m->call, bytes, has_head);
 }
 
+// It served its call, which is no longer its own.
+static void go_on(struct pool_member *m) {
+    if (m->state == MEMBER_LEAVING)
+        go_on_leaving(m);
+    else if (m->single_use || instance_state(m->instance) != INSTANCE_READY)
+        pool_member_leave(m, m->single_use ? service_settings(m->pool->loop)->node.stop_grace_ms : 0);
+    else
+        instance_pool_released(m);
+}
+
+// The worker had died, unnoticed, before it could take the call.
+static void try_again(struct pool_member *m, struct function_call *call) {
+    struct instance_pool *pool = m->pool;
+    call->attempts++;
+    call->is_running = false;
+    call->outcome.instance_id[0] = '\0';
+    call->outcome.started_ms = 0;
+    instance_pool_again(pool, call);
+    go_on(m);
+    instance_pool_settle(pool); // it is still there: the call is in its queue, or with one of its members
+}
+
 static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
     struct pool_member *m = ctx;
     struct service_loop *l = m->pool->loop;
     struct function_call *call = TAKE(m->call);
     m->callbacks_due--;
-    take_result(call, result, e);
     call->member = NULL;
-    call->pool = NULL;
     service_count(l, SERVICE_RUNNING, -1);
-    if (m->state == MEMBER_LEAVING)
-        go_on_leaving(m);
-    else if (m->single_use || instance_state(m->instance) != INSTANCE_READY)
-        pool_member_leave(m, m->single_use ? service_settings(l)->node.stop_grace_ms : 0);
-    else
-        instance_pool_released(m);
+    if (result->untouched && !m->pool->closing && call->attempts < ATTEMPTS_MAX) {
+        try_again(m, call);
+        return;
+    }
+    take_result(call, result, e);
+    call->pool = NULL;
+    go_on(m);
     service_finish(l, call); // last: whoever waits has the instance by now
 }
 
@@ -249,6 +272,8 @@ void pool_member_run(struct pool_member *m, struct function_call *call) {
         .environment_count = call->environment_count,
         .payload = call->payload,
         .deadline_us = call->deadline_us,
+        .time_name = call->time_name,
+        .time_ms = call->time_ms,
         .output = call->output ? on_output : NULL,
     };
     invoke(m->instance, &invocation, on_invoked, m);

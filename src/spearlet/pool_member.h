@@ -55,7 +55,9 @@ void pool_member_cancel(struct pool_member *m);                                 
 // instance_pool.c
 void instance_pool_started(struct pool_member *m);
 void instance_pool_start_failed(struct pool_member *m, const struct err *e); // the member is LEAVING already
-void instance_pool_released(struct pool_member *m);                          // its call is over; it is not LEAVING
+void instance_pool_again(struct instance_pool *pool,
+                         struct function_call *call); // to the head of the queue; settle it afterwards
+void instance_pool_released(struct pool_member *m);   // its call is over; it is not LEAVING
 void instance_pool_settle(
     struct instance_pool *pool); // something changed: serves, starts, or goes away; last call on it
 

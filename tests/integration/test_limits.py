@@ -9,7 +9,7 @@ DEADLINE_MS = 1500 if harness.is_sanitized("spearlet") else 400
 
 
 @needs_engine
-@needs_guests("strain.wasm", "echo.wasm", "trickle.wasm")
+@needs_guests("strain.wasm", "sleep.wasm", "trickle.wasm")
 class Limits(spearlet_tool.SpearletTestCase):
     def strain(self, *arguments, name=None, **config):
         """A task that strains one limit."""
@@ -73,6 +73,42 @@ class Deadlines(Limits):
         result = caller.join()[0]
         self.assertEqual(result["error"]["code"], "ExecutionTerminated")
         self.assertIn(result["log"], ("", "its log\n"))  # it may have been killed before it began
+
+
+    def test_shorter_one_is_named(self):
+        task = self.strain("loop", limit_time_ms=20000)
+        self.execute_error(task, "ExecutionTimeout", "timeout_ms (150 ms)", timeout_ms=150)
+        answer = self.invoke(task, headers={"x-timeout-ms": "160"})
+        self.assert_problem(answer, 504, "EXECUTION_TIMEOUT", "x-timeout-ms (160 ms)")
+        self.assertNotIn(b"limit.time_ms", answer.body)
+        short = self.strain("loop", name="short", limit_time_ms=170)
+        self.execute_error(short, "ExecutionTimeout", "limit.time_ms (170 ms)", timeout_ms=50000)
+
+    def test_waiting_counts(self):
+        task = self.strain("loop", limit_time_ms=20000, scale_max=1)
+        first = harness.Together([lambda: self.execute(task, timeout_ms=19000, execution_id="first")])
+        self.wait_running()
+        self.execute_error(task, "ExecutionTimeout", "timeout_ms (180 ms)", "waited", timeout_ms=180)
+        self.assertEqual(self.spearlet.request("POST", "/functions/executions/first/cancel").status, 200)
+        first.join()
+
+
+class Processor(Limits):
+    def test_cpu_time(self):
+        for how in ("loop", "host"):
+            task = self.strain(how, limit_cpu_ms=100)
+            result = self.execute_error(task, "ResourceExhausted", "limit.cpu_ms (100 ms)", include_log=True)
+            self.assertEqual((result["status"], result["log"]), ("failed", "its log\n"))
+            self.assert_problem(self.invoke(task), 500, "RESOURCE_EXHAUSTED", "limit.cpu_ms (100 ms)")
+
+    def test_sleep_costs_none(self):
+        """Each invocation has the whole limit, and only what it computes counts."""
+        limit_ms = 3000 if harness.is_sanitized("spearlet") else 300
+        task = self.deploy("sleep.wasm", config={"limit.cpu_ms": str(limit_ms), "scale.max": "1"})
+        self.execute_ok(task, input=str(2 * limit_ms))
+        worker = self.strain("cpu", limit_ms // 2, limit_cpu_ms=limit_ms, scale_max=1)
+        used = {self.execute_ok(worker)["instance_id"] for _ in range(4)}
+        self.assertEqual(len(used), 1)
 
 
 class Files(Limits):

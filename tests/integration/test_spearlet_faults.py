@@ -58,6 +58,21 @@ class Kills(Faults):
         harness.wait_until(replaced)
         self.assertEqual(self.invoke(task).status, 200)
 
+    def test_worker_killed_before_it_took_the_request(self):
+        """Its guest cannot have started: another worker serves the request, and nobody is told."""
+        task = self.deploy("echo.wasm", config={"scale.max": "1"})
+        for call in (lambda: self.invoke(task, b"x"), lambda: self.invoke(task, b"x", {"x-stream": "true"}),
+                     lambda: self.invoke(task, b"x", {"x-function": "_start"})):
+            self.invoke(task)
+            pid = self.wait_instances(1, "ready")[0]["pid"]
+            os.kill(pid, signal.SIGSTOP)
+            caller = harness.Together([call])
+            self.wait_running()  # it was sent, and is not read
+            os.kill(pid, signal.SIGKILL)
+            answer = caller.join()[0]
+            self.assertEqual((answer.status, answer.body), (200, b"x"))
+        self.assertEqual(self.stats()["executions"]["failed"], 0)
+
     def test_zygote(self):
         task = self.deploy("sleep.wasm", config={"scale.max": "2"})
         self.invoke(task, b"1")

@@ -13,6 +13,7 @@ static void test_defaults(void **state) {
     task_limits_default(&l);
     assert_int_equal(l.memory_bytes, 128 << 20);
     assert_int_equal(l.time_ms, 30000);
+    assert_int_equal(l.cpu_ms, 0);
     assert_int_equal(l.output_bytes, 16 << 20);
     assert_int_equal(l.log_bytes, 1 << 20);
     assert_int_equal(l.payload_bytes, 16 << 20);
@@ -34,6 +35,7 @@ static void test_ranges(void **state) {
         const char *key, *least, *most, *below, *above;
     } rows[] = {{"limit.memory_bytes", "65536", "4294967296", "65535", "4294967297"},
                 {"limit.time_ms", "1", "86400000", "0", "86400001"},
+                {"limit.cpu_ms", "0", "86400000", "-1", "86400001"},
                 {"limit.output_bytes", "0", "268435456", "-1", "268435457"},
                 {"limit.log_bytes", "0", "67108864", "-1", "67108865"},
                 {"limit.payload_bytes", "0", "268435456", "-1", "268435457"},
