@@ -8,10 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 65536 };
+enum {
+    READ_BYTES = 65536,
+    DESCRIPTORS_USUAL = 1024,
+    DESCRIPTORS_MAX = 1024 * 1024 // more would only make tables of them larger
+};
 
 // Refuses what is not a regular file or is too large as far as its size tells.
 static int check_readable(int fd, const char *path, const struct buf *out, struct err *e) {
@@ -128,4 +133,17 @@ char *file_join(const char *directory, const char *name) {
     if (front.n == 0 && *directory != '/')
         return mem_strdup(name);
     return mem_printf("%.*s/%s", (int)front.n, front.p, name);
+}
+
+uint64_t file_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return DESCRIPTORS_USUAL;
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    if (limit.rlim_cur < wanted) {
+        struct rlimit raised = {.rlim_cur = wanted, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            return wanted;
+    }
+    return limit.rlim_cur;
 }

@@ -21,6 +21,9 @@ int file_write_all(int fd, struct span content, struct err *e);
 char *file_join(const char *directory, const char *name);
 // Opens /dev/null in place of a standard descriptor that the starter has closed, so that no file of ours takes its number. First in every main.
 void file_keep_standard_descriptors(void);
+// Lets this process have as many descriptors as the system allows it (RLIMIT_NOFILE, at most a million) and says how many
+// that is. The programs it starts have the same limit.
+uint64_t file_raise_descriptor_limit(void);
 // Removes a directory and everything in it; a missing one is success. Does not follow symbolic links.
 int file_remove_tree(const char *path, struct err *e);
 // Makes and locks DIRECTORY/lock so that two daemons never share a data directory; the descriptor holds the lock.

@@ -1,8 +1,9 @@
-// A connection's life: its phases, reading, deadlines, refusals, the end.
+// A connection's life: its phases, reading, refusals, the end.
 //
 // http_connection_run is the engine: it takes what was read, settles what is due, writes, and asks the loop for what it
 // waits for next. Everything that calls a handler hangs below it. Parsing is http_parser.c, the body http_body.c,
-// writing http_output.c.
+// writing http_output.c, what
+// is too slow http_deadline.c.
 #include "net/http_internal.h"
 #include "net/problem.h"
 
@@ -12,7 +13,8 @@
 enum {
     READS_A_TURN = 4,
     DRAINS_A_TURN = 16,
-    TRIM_AFTER_MS = 2000 // an idle connection gives its memory back
+    DROPS_A_TURN = 8,
+    DROPPED_BYTES = 1024 * 1024 // at most by one call
 };
 
 // ---- the end
@@ -86,7 +88,7 @@ void http_connection_cut(struct http_connection *c) {
     http_shard_remove(c);
     close_socket(c);
     http_output_done(&c->out);
-    atomic_fetch_sub(&c->shard->server->connections_open, 1);
+    http_server_gone(c->shard->server, &c->peer.any);
     c->depth++;
     if (c->x.running && !c->x.dropped)
         tell_lost(&c->x);
@@ -103,7 +105,7 @@ static void leave(struct http_connection *c) {
         return;
     }
     c->phase = HTTP_PHASE_LINGER;
-    c->read_deadline_ms = http_connection_now_ms(c) + HTTP_LINGER_MS;
+    http_deadline_linger(c, 0);
 }
 
 // ---- refusing
@@ -157,6 +159,7 @@ static void begin_exchange(struct http_connection *c) {
     }
     atomic_fetch_add_explicit(&shard->requests_total, 1, memory_order_relaxed);
     c->phase = HTTP_PHASE_EXCHANGE;
+    c->read_left_ms = 0;
     c->x.running = true;
     shard->running++;
     shard->server->config.handler(&c->x, shard->server->config.ctx);
@@ -204,14 +207,7 @@ static size_t take_head(struct http_connection *c, const char *p, size_t n) {
     return used;
 }
 
-static size_t drop_bytes(struct http_connection *c, size_t n) {
-    c->linger_bytes += n;
-    if (c->linger_bytes > HTTP_LINGER_BYTES && c->phase == HTTP_PHASE_LINGER)
-        http_connection_cut(c);
-    return n;
-}
-
-static bool wants_bytes(const struct http_connection *c) {
+bool http_connection_wants_bytes(const struct http_connection *c) {
     switch (c->phase) {
     case HTTP_PHASE_EXCHANGE:
         return (c->x.body == HTTP_BODY_READING || c->x.body == HTTP_BODY_DROPPED) && !c->x.body_complete;
@@ -227,12 +223,12 @@ static size_t take(struct http_connection *c, const char *p, size_t n) {
         return take_head(c, p, n);
     if (c->phase == HTTP_PHASE_EXCHANGE)
         return http_body_take(c, p, n);
-    return drop_bytes(c, n);
+    return n; // after the last request
 }
 
 // What was read ahead comes first.
 static bool take_some(struct http_connection *c, const char *p, size_t n, size_t *used) {
-    if (!wants_bytes(c))
+    if (!http_connection_wants_bytes(c))
         return false;
     size_t waiting = c->pending.n - c->pending_used;
     if (waiting) {
@@ -340,15 +336,6 @@ static void keep_rest(struct http_connection *c, const char *p, size_t n) {
 
 static void watch(struct http_connection *c);
 
-static void set_read_deadline(struct http_connection *c, bool progress) {
-    if (c->phase != HTTP_PHASE_EXCHANGE)
-        return;
-    if (!wants_bytes(c))
-        c->read_deadline_ms = 0;
-    else if (progress || !c->read_deadline_ms)
-        c->read_deadline_ms = http_connection_now_ms(c) + c->shard->server->config.body_timeout_ms;
-}
-
 static void run(struct http_connection *c, const char *p, size_t n) {
     size_t used = 0;
     int drains = 0;
@@ -377,7 +364,7 @@ bool http_connection_run(struct http_connection *c, const char *p, size_t n) {
     }
     if (c->x.answer_held && http_output_waiting(&c->out) <= HTTP_OUTPUT_LOW_BYTES)
         c->out.blocked = true; // its turn was long: the others first, this one when the loop comes round
-    set_read_deadline(c, n > 0);
+    http_deadline_read(c, n);
     watch(c);
     return true;
 }
@@ -397,9 +384,22 @@ static bool wants_reading(const struct http_connection *c) {
     return !c->eof && c->pending.n - c->pending_used < HTTP_READ_BYTES;
 }
 
+// What comes after the last answer is dropped in the kernel (tcp(7), MSG_TRUNC).
+static void drop_input(struct http_connection *c) {
+    ssize_t n = 1;
+    for (int i = 0; i < DROPS_A_TURN && n > 0; i++) {
+        n = recv(c->fd, NULL, DROPPED_BYTES, MSG_TRUNC);
+        if (n > 0)
+            http_deadline_linger(c, (size_t)n);
+    }
+    if (n == 0 || c->linger_bytes > HTTP_LINGER_BYTES || (n < 0 && errno != EAGAIN && errno != EINTR))
+        http_connection_cut(c);
+}
+
 static void read_socket(struct http_connection *c) {
     for (int i = 0; i < READS_A_TURN && wants_reading(c); i++) {
-        size_t room = wants_bytes(c) ? HTTP_READ_BYTES : HTTP_READ_BYTES - (c->pending.n - c->pending_used);
+        size_t room =
+            http_connection_wants_bytes(c) ? HTTP_READ_BYTES : HTTP_READ_BYTES - (c->pending.n - c->pending_used);
         ssize_t n = recv(c->fd, c->shard->scratch, room, 0);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             c->broken = true;
@@ -418,7 +418,9 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     }
     if (events & UV_WRITABLE)
         c->out.blocked = false;
-    if (!c->broken && (events & UV_READABLE))
+    if (!c->broken && (events & UV_READABLE) && c->phase == HTTP_PHASE_LINGER)
+        drop_input(c);
+    else if (!c->broken && (events & UV_READABLE))
         read_socket(c);
     else
         http_connection_run(c, NULL, 0);
@@ -435,43 +437,12 @@ static void watch(struct http_connection *c) {
     ASSERT(uv_poll_start(&c->poll, events, on_poll) == 0);
 }
 
-// ---- deadlines
-
-static void read_timed_out(struct http_connection *c) {
-    c->read_deadline_ms = 0;
-    if (c->phase == HTTP_PHASE_IDLE || c->phase == HTTP_PHASE_LINGER) {
-        http_connection_cut(c);
-        return;
-    }
-    c->depth++;
-    if (c->phase == HTTP_PHASE_HEAD)
-        http_connection_refuse(c,
-                               (struct http_refusal){408, ERR_INVALID_REQUEST, "the request's head came too slowly"});
-    else if (c->x.running)
-        http_connection_overrule(c,
-                                 (struct http_refusal){408, ERR_INVALID_REQUEST, "the request's body came too slowly"});
-    else
-        c->x.keep_alive = false;
-    c->depth--;
-    http_connection_run(c, NULL, 0);
-}
-
-static void trim(struct http_connection *c) {
+void http_connection_trim(struct http_connection *c) {
     free(TAKE(c->memory));
     arena_done(&c->x.arena);
     buf_done(&c->x.collected);
     buf_done(&c->pending);
     http_output_trim(&c->out);
-}
-
-void http_connection_tick(struct http_connection *c, uint64_t now_ms) {
-    if (c->read_deadline_ms && now_ms >= c->read_deadline_ms)
-        read_timed_out(c);
-    else if (c->write_deadline_ms && now_ms >= c->write_deadline_ms)
-        http_connection_cut(c);
-    else if (c->phase == HTTP_PHASE_IDLE && c->memory && c->head_bytes == 0 &&
-             now_ms >= c->quiet_since_ms + TRIM_AFTER_MS)
-        trim(c);
 }
 
 bool http_connection_is_quiet(const struct http_connection *c) {
@@ -480,20 +451,22 @@ bool http_connection_is_quiet(const struct http_connection *c) {
     return c->phase == HTTP_PHASE_LINGER || c->phase == HTTP_PHASE_GONE;
 }
 
-void http_connection_hang_up(struct http_connection *c) {
+bool http_connection_hang_up(struct http_connection *c) {
     char next;
-    if (c->phase == HTTP_PHASE_IDLE && recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-        http_connection_cut(c);
+    if (c->phase != HTTP_PHASE_IDLE || recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+        return false;
+    http_connection_cut(c);
+    return true;
 }
 
 // ---- the beginning
 
 void http_connection_new(struct http_shard *shard, int fd, const struct sockaddr *peer, socklen_t peer_bytes,
-                         bool refuse) {
+                         const char *refusal) {
     struct http_connection *c = NEW(struct http_connection);
     if (uv_poll_init(&shard->loop->uv, &c->poll, fd) != 0) {
         close(fd);
-        atomic_fetch_sub(&shard->server->connections_open, 1);
+        http_server_gone(shard->server, peer);
         free(c);
         return;
     }
@@ -510,7 +483,7 @@ void http_connection_new(struct http_shard *shard, int fd, const struct sockaddr
     c->read_deadline_ms = c->quiet_since_ms + shard->server->config.idle_timeout_ms;
     http_server_ref(shard->server);
     http_shard_add(c);
-    if (refuse)
-        http_connection_refuse(c, (struct http_refusal){503, ERR_UNAVAILABLE, "too many connections"});
+    if (refusal)
+        http_connection_refuse(c, (struct http_refusal){503, ERR_UNAVAILABLE, refusal});
     http_connection_run(c, NULL, 0);
 }

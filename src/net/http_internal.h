@@ -1,8 +1,10 @@
 // The HTTP server's inside, shared by its files and by nobody else.
 //
 //   http_server.c      the listener, dealing connections out, drain, counters
+//   http_clients.c     connections of each client address
 //   http_shard.c       what a loop keeps for its connections: the timer, the list of those to look after, the date
 //   http_connection.c  a connection's life: reading, its phases, deadlines, the end
+//   http_deadline.c    how long a client may take, and what is slow
 //   http_parser.c      bytes to a request head and to chunked body data (llhttp), and what is refused
 //   http_exchange.c    what a handler asks about a request
 //   http_body.c        the request's body on its way to the handler
@@ -30,8 +32,9 @@ enum {
     HTTP_OUTPUT_HIGH_BYTES = 256 * 1024,     // more waits: a stream is asked to hold back
     HTTP_OUTPUT_LOW_BYTES = 64 * 1024,       // less waits: it may go on, and the next request may be read
     HTTP_DISCARD_BYTES = 64 * 1024,          // an unread body up to this is dropped to keep the connection
-    HTTP_LINGER_BYTES = 1024 * 1024,         // what is dropped from a client that still sends after the last answer
-    HTTP_LINGER_MS = 2000,                   // and for how long
+    HTTP_LINGER_BYTES = 16 * 1024 * 1024,    // what is dropped from a client that still sends after the last answer
+    HTTP_LINGER_MS = 5 * 1000,               // and for how long
+    HTTP_LINGER_QUIET_MS = 2000,             // and how long it may be silent meanwhile
     HTTP_CHUNK_EXTENSIONS_BYTES = 16 * 1024, // of one message
 };
 
@@ -43,6 +46,7 @@ struct http_shard {
     uv_prepare_t prepare; // before the loop waits: connections with a mark
     int handles_open;
     struct http_connection *first;
+    struct http_connection *hand; // where the search for one that makes room goes on; NULL: at the first
     struct http_connection *marked_first, *marked_last;
     void (*drained)(struct http_shard *shard); // while draining: when no exchange is left
     char *scratch;                             // HTTP_READ_BYTES: what was just read
@@ -61,6 +65,7 @@ struct http_server {
     char *address;
     atomic_int references; // the owner's, each connection's, each open handle's
     _Atomic uint64_t connections_open, connections_total, refused_total;
+    struct http_clients *clients; // NULL: no limit per client
     // Loop 0 only:
     int listener;
     uv_poll_t accept_poll;
@@ -187,6 +192,9 @@ struct http_connection {
     struct buf pending; // read and not yet wanted, from pending_used on
     size_t pending_used;
     uint64_t read_deadline_ms, write_deadline_ms, quiet_since_ms; // uv_now; 0: none
+    uint64_t read_left_ms;                                        // of body_timeout_ms, while no body is wanted; 0: all
+    int write_queued_bytes;                                       // in the socket when progress was last seen
+    uint64_t linger_until_ms;
     size_t linger_bytes;
     // parsing
     struct http_parser *parser; // llhttp's; http_parser.c knows it
@@ -195,7 +203,8 @@ struct http_connection {
     size_t chunk_extension_bytes;
     unsigned leading_bytes; // of the empty line that may stand before a request
     char first_byte;        // of the request
-    bool parser_in_value, parser_version_done, parser_head_done, parser_body_done;
+    char last_byte;         // of its first line, as far as it came
+    bool parser_line_done, parser_in_value, parser_version_done, parser_head_done, parser_body_done;
     struct http_refusal refusal;
     union {
         struct sockaddr any;
@@ -212,6 +221,12 @@ static inline uint64_t http_connection_now_ms(const struct http_connection *c) {
     return uv_now(&c->shard->loop->uv);
 }
 
+// http_clients.c: from any thread
+struct http_clients *http_clients_new(bool loopback_unlimited);
+void http_clients_free(struct http_clients *clients);                                 // NULL allowed
+size_t http_clients_enter(struct http_clients *clients, const struct sockaddr *peer); // how many it had; 0: not counted
+void http_clients_leave(struct http_clients *clients, const struct sockaddr *peer);
+
 // http_shard.c
 void http_shard_open(struct http_shard *shard); // on its loop; again is harmless
 void http_shard_add(struct http_connection *c);
@@ -222,20 +237,25 @@ void http_shard_drain(struct http_shard *shard);           // refuse new exchang
 void http_shard_close(struct http_shard *shard, bool cut); // idle connections, or all; then its handles, then `drained`
 const char *http_shard_date(struct http_shard *shard);
 void http_shard_refused(struct http_shard *shard);
+// Hangs up a connection that has been between requests for a while. False when a short search found none.
+bool http_shard_make_room(struct http_shard *shard);
 
 // http_server.c
 void http_server_ref(struct http_server *s);
 void http_server_unref(struct http_server *s);
+void http_server_gone(struct http_server *s, const struct sockaddr *peer); // a connection that was counted
 
 // http_connection.c
+// `refusal` NULL: it may send requests; else it is told why not.
 void http_connection_new(struct http_shard *shard, int fd, const struct sockaddr *peer, socklen_t peer_bytes,
-                         bool refuse);
+                         const char *refusal);
 // Does everything that can be done now; [p, p + n) was just read. False when the connection is gone by then.
 bool http_connection_run(struct http_connection *c, const char *p, size_t n);
 void http_connection_cut(struct http_connection *c); // closes the socket now and tells the exchange
-void http_connection_tick(struct http_connection *c, uint64_t now_ms);
+bool http_connection_wants_bytes(const struct http_connection *c);
+void http_connection_trim(struct http_connection *c); // gives memory back
 bool http_connection_is_quiet(const struct http_connection *c);
-void http_connection_hang_up(struct http_connection *c); // a quiet one, unless a request has just arrived
+bool http_connection_hang_up(struct http_connection *c); // a quiet one, unless a request has just arrived
 // After a handler's call changed something: leaves a mark; or writes as well.
 void http_connection_mark(struct http_connection *c);
 void http_connection_touched(struct http_connection *c);
@@ -247,6 +267,13 @@ void http_connection_tell_later(struct http_connection *c);
 void http_connection_refuse(struct http_connection *c, struct http_refusal refusal);
 // The same when a handler has it: the handler's answer will be dropped.
 void http_connection_overrule(struct http_connection *c, struct http_refusal refusal);
+
+// http_deadline.c
+void http_deadline_tick(struct http_connection *c, uint64_t now_ms);
+void http_deadline_read(struct http_connection *c, size_t n); // n bytes came, perhaps none, in an exchange
+void http_deadline_write_blocked(struct http_connection *c);
+void http_deadline_wrote(struct http_connection *c, size_t n);
+void http_deadline_linger(struct http_connection *c, size_t n); // n bytes were dropped after the last answer
 
 // http_parser.c
 enum http_parsed { HTTP_PARSED_MORE, HTTP_PARSED_DONE, HTTP_PARSED_REFUSED };

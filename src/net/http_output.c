@@ -113,18 +113,13 @@ static void sent_bytes(struct http_output *out, size_t n) {
         drop_lent(out);
 }
 
-static void made_progress(struct http_connection *c) {
-    c->write_deadline_ms = 0;
-}
-
 static void cannot_write(struct http_connection *c, int error_number) {
     if (error_number != EAGAIN) {
         c->broken = true;
         return;
     }
     c->out.blocked = true;
-    if (!c->write_deadline_ms)
-        c->write_deadline_ms = http_connection_now_ms(c) + c->shard->server->config.write_timeout_ms;
+    http_deadline_write_blocked(c);
 }
 
 // Returns the bytes taken, 0 when the socket takes none now or never again.
@@ -139,8 +134,7 @@ static size_t send_parts(struct http_connection *c, struct iovec *parts, size_t 
         cannot_write(c, errno);
         return 0;
     }
-    if (n > 0)
-        made_progress(c);
+    http_deadline_wrote(c, (size_t)n);
     return (size_t)n;
 }
 
@@ -192,8 +186,7 @@ static void on_file_sent(uv_work_t *work, int status) {
         http_connection_release(c);
         return;
     }
-    if (out->file_result > 0)
-        made_progress(c);
+    http_deadline_wrote(c, (size_t)out->file_result);
     out->file_offset += (uint64_t)out->file_result;
     out->file_left -= (uint64_t)out->file_result;
     if (out->file_error)
@@ -224,6 +217,8 @@ void http_output_flush(struct http_connection *c) {
         sent_bytes(out, send_parts(c, parts, count, out->file >= 0 ? MSG_MORE : 0));
     if (!c->broken && !out->blocked && out->file >= 0 && !out->file_busy)
         start_file(c);
+    if (http_output_is_empty(out))
+        c->write_deadline_ms = 0;
 }
 
 // Counts n sent bytes off the parts and keeps what is left of them.

@@ -148,7 +148,9 @@ void http_parser_reset(struct http_connection *c) {
         c->memory->used_bytes = 0;
     c->head_bytes = c->chunk_bytes = c->trailer_bytes = c->chunk_extension_bytes = 0;
     c->leading_bytes = 0;
-    c->parser_in_value = c->parser_version_done = c->parser_head_done = c->parser_body_done = false;
+    c->last_byte = '\0';
+    c->parser_line_done = c->parser_in_value = c->parser_version_done = c->parser_head_done = c->parser_body_done =
+        false;
 }
 
 // ---- the head
@@ -189,6 +191,17 @@ static struct http_refusal refusal_for(struct http_connection *c, llhttp_errno_t
     }
 }
 
+// RFC 9112 §3 wants one blank between the parts of the request line; llhttp bears more of them.
+static bool line_blanks_ok(struct http_connection *c, const char *p, size_t n) {
+    for (size_t i = 0; i < n && !c->parser_line_done; i++) {
+        if (p[i] == ' ' && c->last_byte == ' ')
+            return false;
+        c->last_byte = p[i];
+        c->parser_line_done = p[i] == '\n';
+    }
+    return true;
+}
+
 // "GET /" and the end of the line: HTTP/0.9, which has no head that would end.
 static bool is_http09(const struct http_connection *c, char last) {
     return last == '\n' && c->x.target.n && !c->parser_version_done;
@@ -213,6 +226,8 @@ enum http_parsed http_parser_head(struct http_connection *c, const char *p, size
         return HTTP_PARSED_MORE;
     if (c->head_bytes == 0)
         c->first_byte = p[leading];
+    if (!c->parser_line_done && !line_blanks_ok(c, p + leading, n - leading))
+        return head_refused(c, MALFORMED);
     llhttp_errno_t verdict = llhttp_execute(&c->parser->llhttp, p + leading, n - leading);
     bool done = verdict == HPE_PAUSED && c->parser_head_done;
     *ret_used = done ? (size_t)(llhttp_get_error_pos(&c->parser->llhttp) - p) : n;

@@ -15,8 +15,9 @@
 enum {
     BACKLOG = 4096,
     ACCEPTS_A_TURN = 64,
-    ACCEPT_PAUSE_MS = 100, // without descriptors or memory
-    REFUSALS_MAX = 256     // connections above connections_max that are told so; the next ones are just closed
+    ACCEPT_PAUSE_MS = 100,   // without descriptors or memory
+    REFUSALS_MAX = 256,      // connections above connections_max that are told so; the next ones are just closed
+    CLIENT_REFUSALS_MAX = 16 // the same of one client
 };
 
 // What http_server.h says of each setting that is 0.
@@ -35,16 +36,20 @@ enum {
 struct arrival {
     struct http_shard *shard;
     int fd;
-    bool refuse;
+    enum { ARRIVAL_WELCOME, ARRIVAL_NO_ROOM, ARRIVAL_TOO_MANY } reception;
     socklen_t peer_bytes;
     struct sockaddr_storage peer;
 };
 
 static void on_arrival(void *arg) {
     struct arrival *arrival = arg;
+    const char *refusal = NULL;
     http_shard_open(arrival->shard);
-    http_connection_new(arrival->shard, arrival->fd, (struct sockaddr *)&arrival->peer, arrival->peer_bytes,
-                        arrival->refuse);
+    if (arrival->reception == ARRIVAL_TOO_MANY)
+        refusal = "too many connections from this address; close some, or use one for many requests";
+    else if (arrival->reception == ARRIVAL_NO_ROOM && !http_shard_make_room(arrival->shard))
+        refusal = "too many connections; try again in a moment";
+    http_connection_new(arrival->shard, arrival->fd, (struct sockaddr *)&arrival->peer, arrival->peer_bytes, refusal);
 }
 
 static void on_posted_arrival(void *arg) {
@@ -52,14 +57,35 @@ static void on_posted_arrival(void *arg) {
     free(arg);
 }
 
-static void deal_out(struct http_server *s, struct arrival *arrival) {
+void http_server_gone(struct http_server *s, const struct sockaddr *peer) {
+    atomic_fetch_sub(&s->connections_open, 1);
+    if (s->clients)
+        http_clients_leave(s->clients, peer);
+}
+
+static void turn_away(struct http_server *s, const struct arrival *arrival) {
+    close(arrival->fd);
+    http_server_gone(s, (const struct sockaddr *)&arrival->peer);
+}
+
+// Counts a new connection; false when it is not even to be told that there are too many.
+static bool receive(struct http_server *s, struct arrival *arrival) {
+    const struct http_server_config *config = &s->config;
+    size_t of_client = s->clients ? http_clients_enter(s->clients, (struct sockaddr *)&arrival->peer) : 0;
     uint64_t open = atomic_fetch_add(&s->connections_open, 1);
     atomic_fetch_add(&s->connections_total, 1);
-    arrival->refuse = open >= s->config.connections_max;
-    if (open >= s->config.connections_max + REFUSALS_MAX) {
+    if (s->clients && of_client >= config->connections_per_client_max)
+        arrival->reception = ARRIVAL_TOO_MANY;
+    else if (open >= config->connections_max)
+        arrival->reception = ARRIVAL_NO_ROOM;
+    return open < config->connections_max + REFUSALS_MAX &&
+           (!s->clients || of_client < config->connections_per_client_max + CLIENT_REFUSALS_MAX);
+}
+
+static void deal_out(struct http_server *s, struct arrival *arrival) {
+    if (!receive(s, arrival)) {
         atomic_fetch_add(&s->refused_total, 1);
-        atomic_fetch_sub(&s->connections_open, 1);
-        close(arrival->fd);
+        turn_away(s, arrival);
         return;
     }
     arrival->shard = &s->shards[s->next_shard];
@@ -70,8 +96,7 @@ static void deal_out(struct http_server *s, struct arrival *arrival) {
     }
     struct arrival *copy = mem_dup(arrival, sizeof *arrival);
     if (!loop_post(arrival->shard->loop, on_posted_arrival, copy)) {
-        atomic_fetch_sub(&s->connections_open, 1);
-        close(copy->fd);
+        turn_away(s, arrival);
         free(copy);
     }
 }
@@ -194,6 +219,8 @@ static struct http_server *server_new(const struct http_server_config *config, s
     s->config = *config;
     s->config.address = NULL; // the caller's
     fill_defaults(&s->config);
+    if (config->connections_per_client_max)
+        s->clients = http_clients_new(config->loopback_unlimited);
     s->references = 2; // the owner, accept_poll
     s->shard_count = loop_count;
     for (size_t i = 0; i < loop_count; i++) {
@@ -231,6 +258,7 @@ void http_server_ref(struct http_server *s) {
 static void unref_many(struct http_server *s, int count) {
     if (atomic_fetch_sub(&s->references, count) > count)
         return;
+    http_clients_free(s->clients);
     free(s->address);
     free(s);
 }

@@ -28,20 +28,28 @@
 struct http_server;
 struct http_exchange;
 
+enum { HTTP_RATE_MIN_BYTES = 512 };
+
 typedef void http_handler(struct http_exchange *x, void *ctx);
 
 struct http_server_config {
     const char *address;   // "host:port", "[::1]:80"; port 0 picks a free one
     http_handler *handler; // called once a request, on the connection's loop
     void *ctx;
-    size_t target_max_bytes;    // 0: 8 KiB, above 414
-    size_t headers_max_bytes;   // 0: 32 KiB for the whole header section, above 431; at most 100 fields
-    size_t arena_max_bytes;     // 0: 1 MiB of request-lifetime memory per exchange
-    size_t connections_max;     // 0: 10,000; one more is answered 503 and closed
-    uint64_t header_timeout_ms; // 0: 10 s from a request's first byte to the end of its header section
-    uint64_t body_timeout_ms;   // 0: 30 s without a byte while the server wants body: 408 and close
-    uint64_t idle_timeout_ms;   // 0: 75 s between requests
-    uint64_t write_timeout_ms;  // 0: 60 s without progress while an answer waits to be read by the client
+    size_t target_max_bytes;  // 0: 8 KiB, above 414
+    size_t headers_max_bytes; // 0: 32 KiB for the whole header section, above 431; at most 100 fields
+    size_t arena_max_bytes;   // 0: 1 MiB of request-lifetime memory per exchange
+    // 0: 10,000. One more takes the place of one that has been between requests for a second, or is answered 503 and closed.
+    size_t connections_max;
+    size_t
+        connections_per_client_max; // of one address (IPv6: one /64); 0: no limit; one more is answered 503 and closed
+    bool loopback_unlimited;        // the limit per client does not count 127.0.0.0/8 and ::1
+    uint64_t header_timeout_ms;     // 0: 10 s from a request's first byte to the end of its header section
+    // A client that is slower than HTTP_RATE_MIN_BYTES a second loses the time that it wastes from these two; what it
+    // does in time fills them up again.
+    uint64_t body_timeout_ms;  // 0: 30 s while the server wants body: 408 and close
+    uint64_t write_timeout_ms; // 0: 60 s while an answer waits to be read by the client: cut
+    uint64_t idle_timeout_ms;  // 0: 75 s between requests
 };
 
 // Binds and listens; the acceptor lives on loops[0], on whose thread (or before it runs) this is called. The loops'

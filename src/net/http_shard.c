@@ -4,7 +4,12 @@
 // Nothing here is shared with other threads but the two counters.
 #include "net/http_internal.h"
 
-enum { TICK_MIN_MS = 10, TICK_MAX_MS = 500 };
+enum {
+    TICK_MIN_MS = 10,
+    TICK_MAX_MS = 500,
+    ROOM_QUIET_MS = 1000, // between requests for so long: may be hung up for another client
+    ROOM_STEPS = 256      // connections looked at for it
+};
 
 static uint64_t shorter(uint64_t a, uint64_t b) {
     return a < b ? a : b;
@@ -95,7 +100,7 @@ static void on_tick(uv_timer_t *tick) {
     uint64_t now_ms = uv_now(&shard->loop->uv);
     for (struct http_connection *c = shard->first, *next; c; c = next) {
         next = c->next;
-        http_connection_tick(c, now_ms);
+        http_deadline_tick(c, now_ms);
     }
     if (shard->closing)
         hang_up_quiet(shard);
@@ -130,6 +135,8 @@ void http_shard_add(struct http_connection *c) {
 
 void http_shard_remove(struct http_connection *c) {
     struct http_shard *shard = c->shard;
+    if (shard->hand == c)
+        shard->hand = c->next;
     if (c->previous)
         c->previous->next = c->next;
     else
@@ -139,6 +146,19 @@ void http_shard_remove(struct http_connection *c) {
     http_shard_unmark(c);
     if (!shard->first)
         uv_timer_stop(&shard->tick);
+}
+
+// Goes round the list from where the last search ended, so that every connection has its turn and a flood of new ones
+// does not cost a walk over all each time.
+bool http_shard_make_room(struct http_shard *shard) {
+    uint64_t now_ms = uv_now(&shard->loop->uv);
+    for (int i = 0; i < ROOM_STEPS && shard->first; i++) {
+        struct http_connection *c = shard->hand ? shard->hand : shard->first;
+        shard->hand = c->next;
+        if (now_ms >= c->quiet_since_ms + ROOM_QUIET_MS && http_connection_is_quiet(c) && http_connection_hang_up(c))
+            return true;
+    }
+    return false;
 }
 
 void http_shard_mark(struct http_connection *c) {

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include "base/version.h"
+#include "net/http_server_options.h"
 
 static const struct option_spec specs[] = {
     {.name = "http-addr",
@@ -58,6 +59,7 @@ static const struct option_spec specs[] = {
      .max = 4096,
      .argument = "N",
      .help = "uploads at the same time; one more is answered 503"},
+    HTTP_SERVER_OPTIONS("SMS", "1024"),
     {.name = "log-level",
      .environment = "SMS_LOG_LEVEL",
      .type = OPTION_CHOICE,

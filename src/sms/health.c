@@ -40,6 +40,8 @@ static void add_store_metrics(struct buf *to, struct sms *s, const struct metric
     add_metric(to, "tasks", "gauge", "Tasks registered.", (uint64_t)m->tasks);
     add_metric(to, "nodes_online", "gauge", "Nodes heard from in time.", nodes_count_online(s->nodes));
     add_metric(to, "uploads_running", "gauge", "Uploads under way.", atomic_load(&s->uploads_running));
+    add_metric(to, "uploads_placed", "gauge", "Uploads that hold one of uploads-max places.",
+               atomic_load(&s->uploads_placed));
     add_metric(to, "uploads_total", "counter", "Uploads stored.", atomic_load(&s->uploads_total));
     add_metric(to, "uploads_failed_total", "counter", "Uploads refused or cut off.",
                atomic_load(&s->uploads_failed_total));

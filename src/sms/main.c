@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "net/http_server_options.h"
 #include "sms/nodes_api.h"
 #include "sms/routes.h"
 #include "sms/shutdown.h"
@@ -71,7 +72,13 @@ static int start_server(struct sms *s, struct err *e) {
     for (size_t i = 0; i < count; i++) {
         loops[i] = loop_group_at(s->loops, i);
     }
-    const struct http_server_config config = {.address = s->config.http_addr, .handler = routes_handle, .ctx = s};
+    struct http_server_config config = {.address = s->config.http_addr, .handler = routes_handle, .ctx = s};
+    uint64_t descriptors = file_raise_descriptor_limit();
+    if (!http_server_options_read(s->config.options, descriptors, &config)) {
+        log_warn("connections-max lowered to half of the descriptors allowed here connections_max=%zu descriptors=%llu "
+                 "hint=\"raise the limit: ulimit -Hn, LimitNOFILE=\"",
+                 config.connections_max, (unsigned long long)descriptors);
+    }
     return http_server_start(&config, loops, count, &s->server, e);
 }
 

@@ -24,6 +24,7 @@ struct sms {
     struct nodes *nodes;
     _Atomic int64_t tasks_revision; // of the database, as last committed
     // what /metrics counts
+    _Atomic uint64_t uploads_placed; // hold one of uploads_max places
     _Atomic uint64_t uploads_running, uploads_total, uploads_failed_total, upload_bytes_total;
     _Atomic uint64_t relays_running, relays_total, relays_failed_total;
 };

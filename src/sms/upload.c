@@ -18,7 +18,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { GATHER_BYTES = 256 * 1024 };
+enum {
+    GATHER_BYTES = 256 * 1024,
+    PLACE_BYTES =
+        16 * 1024 // from here on, or when its end has come, an upload needs a place: one that trickles has none
+};
 
 struct gather { // bytes on their way to the disk
     char *p;
@@ -43,6 +47,7 @@ struct upload {
     struct gather *filling, *writing;
     struct gather gathers[2];
     enum upload_state state;
+    bool placed; // has one of uploads_max places
     bool busy, paused, ended;
     enum http_body_end end;
     int fd;
@@ -52,6 +57,9 @@ struct upload {
 };
 
 static void upload_free(struct upload *u) {
+    if (u->placed) {
+        atomic_fetch_sub(&u->sms->uploads_placed, 1);
+    }
     atomic_fetch_sub(&u->sms->uploads_running, 1);
     mem_close_fd(&u->fd);
     sha256_free(u->digest);
@@ -218,6 +226,24 @@ static void upload_resume(struct upload *u) {
     }
 }
 
+static int no_place(const struct sms *s, struct err *e) {
+    return err_set(e, ERR_RESOURCE_EXHAUSTED, "%zu uploads are running, the setting uploads-max; try again in a moment",
+                   s->config.uploads_max);
+}
+
+static int upload_take_place(struct upload *u) {
+    struct sms *s = u->sms;
+    if (u->placed || (!u->ended && u->record.len < PLACE_BYTES)) {
+        return 0;
+    }
+    if (atomic_fetch_add(&s->uploads_placed, 1) >= s->config.uploads_max) {
+        atomic_fetch_sub(&s->uploads_placed, 1);
+        return no_place(s, &u->err);
+    }
+    u->placed = true;
+    return 0;
+}
+
 // What is next, now that the pool is idle or bytes came.
 static void upload_advance(struct upload *u) {
     if (u->busy || u->state == UPLOAD_DISCARDING) {
@@ -226,7 +252,7 @@ static void upload_advance(struct upload *u) {
     if (u->err.kind == ERR_NONE && u->ended && u->end != HTTP_BODY_COMPLETE) {
         upload_set_end_error(u);
     }
-    if (u->err.kind != ERR_NONE) {
+    if (u->err.kind != ERR_NONE || upload_take_place(u) != 0) {
         upload_discard(u);
     } else if (u->state == UPLOAD_FINISHING) {
         upload_store(u);
@@ -298,12 +324,10 @@ static int upload_admit(struct sms *s, struct http_exchange *x, struct upload_re
         return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the body has %lld bytes; the setting max-upload-bytes allows %llu",
                        (long long)length, (unsigned long long)s->config.max_upload_bytes);
     }
-    if (atomic_fetch_add(&s->uploads_running, 1) >= s->config.uploads_max) {
-        atomic_fetch_sub(&s->uploads_running, 1);
-        return err_set(e, ERR_RESOURCE_EXHAUSTED,
-                       "%zu uploads are running, the setting uploads-max; try again in a moment",
-                       s->config.uploads_max);
+    if (atomic_load(&s->uploads_placed) >= s->config.uploads_max) { // sooner than upload_take_place would
+        return no_place(s, e);
     }
+    atomic_fetch_add(&s->uploads_running, 1);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "net/http_server_options.h"
 #include "spearlet/http_api.h"
 #include "spearlet/shutdown.h"
 
@@ -61,6 +62,11 @@ static int start_server(struct spearlet *s, struct err *e) {
     for (size_t i = 0; i < count; i++)
         loops[i] = loop_group_at(s->loops, i);
     struct http_server_config config = {.address = s->settings.node.http_addr, .handler = http_api_handle, .ctx = s};
+    uint64_t descriptors = file_raise_descriptor_limit();
+    if (!http_server_options_read(s->settings.options, descriptors, &config))
+        log_warn("connections-max lowered to half of the descriptors allowed here connections_max=%zu descriptors=%llu "
+                 "hint=\"raise the limit: ulimit -Hn, LimitNOFILE=\"",
+                 config.connections_max, (unsigned long long)descriptors);
     return http_server_start(&config, loops, count, &s->http, e);
 }
 

@@ -49,11 +49,13 @@ class Answer:
 class Wire:
     """A connection; answers are read one after the other and nothing is read past them."""
 
-    def __init__(self, address, timeout_s=60, receive_bytes=None):
+    def __init__(self, address, timeout_s=60, receive_bytes=None, source=None):
         self.socket = socket.socket()
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(timeout_s)
+        if source:  # another address of this machine, such as 127.0.0.2
+            self.socket.bind((source, 0))
         self.socket.connect(harness.split_address(address))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""

@@ -191,6 +191,28 @@ class Streams(BodiesCase):
         self.assertEqual((answer.status, answer.header("connection")), (413, b"close"))
         self.assertEqual(wire.rest(), b"")
 
+    def test_far_too_large_in_chunks(self):
+        """A client that writes everything before it reads finds its answer all the same."""
+        wire = self.wire(self.serve())
+        wire.send(post_head("/sink?max=10", CHUNKED))
+        part = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+        for _ in range(12):
+            wire.send(part)
+        wire.send("0\r\n\r\n")
+        answer = wire.answer()
+        self.assertEqual((answer.status, answer.header("connection")), (413, b"close"))
+        self.assertEqual(wire.rest(), b"")
+
+    def test_what_is_dropped_has_an_end(self):
+        server = self.serve()
+        wire = self.wire(server)
+        wire.send(post_head("/sink?max=10", CHUNKED))
+        part = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+        with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(1000):
+                wire.send(part)
+        self.wait_count(server, "connections_open", 1)
+
     def test_answer_before_the_body_is_whole(self):
         wire = self.wire(self.serve())
         wire.send(post("/half", "x" * 50000) + get("/static"))
@@ -330,6 +352,26 @@ class Timeouts(BodiesCase):
         with self.assertRaises((EOFError, ConnectionResetError)):
             wire.answer()
 
+    def test_body_that_trickles(self):
+        """A byte now and then keeps neither framing alive; a body that is fast enough may take longer than the timeout."""
+        server = self.serve("--body-timeout", "500ms")
+        wires = [self.wire(server) for _ in range(2)]
+        for wire, framing in zip(wires, ("Content-Length: 100000", CHUNKED)):
+            wire.send(post_head("/sink", framing))
+        started = time.monotonic()
+        for wire, part in zip(wires, (b"x", b"1\r\nx\r\n")):
+            with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+                while time.monotonic() < started + 60:
+                    wire.send(part)
+                    select.select([], [], [], 0.02)
+        self.assertLess(time.monotonic() - started, 30)
+        steady = self.wire(server)
+        steady.send(post_head("/sink", "Content-Length: 150000"))
+        for _ in range(30):
+            steady.send(b"x" * 5000)
+            select.select([], [], [], 0.05)
+        self.assertEqual(steady.answer().body, b"150000\n")
+
     def test_a_slow_handler_is_no_timeout(self):
         server = self.serve("--body-timeout", "100ms", "--idle-timeout", "100ms", "--header-timeout", "100ms",
                             "--write-timeout", "100ms")
@@ -424,30 +466,70 @@ class Aborts(BodiesCase):
 
 
 class Limits(BodiesCase):
+    def assert_told_to_go(self, wire):
+        wire.send(get("/static"))
+        answer = wire.answer()
+        self.assertEqual((answer.status, answer.json()["error"], wire.rest()), (503, "UNAVAILABLE", b""))
+        self.assertEqual(answer.header("connection"), b"close")
+        return answer.json()["detail"]
+
+    def served(self, server, **options):
+        wire = self.wire(server, **options)
+        wire.send(get("/static"))
+        status = wire.answer().status
+        wire.close()
+        return status == 200
+
+    def begin_upload(self, server, **options):
+        wire = self.wire(server, **options)
+        wire.send(post_head("/sink", "Content-Length: 5") + "abc")
+        return wire
+
     def test_connections_max(self):
         server = self.serve("--connections-max", "5")
-        wires = [self.wire(server) for _ in range(5)]
-        for wire in wires:
-            wire.send(get("/static"))
-            self.assertEqual(wire.answer().status, 200)
+        wires = [self.begin_upload(server) for _ in range(5)]
         for _ in range(3):
-            wire = self.wire(server)
-            wire.send(get("/static"))
-            answer = wire.answer()
-            self.assertEqual((answer.status, answer.json()["error"], wire.rest()), (503, "UNAVAILABLE", b""))
+            self.assert_told_to_go(self.wire(server))
         wires.pop().close()
-
-        def served():
-            wire = self.wire(server)
-            wire.send(get("/static"))
-            status = wire.answer().status
-            wire.close()
-            return status == 200
-
-        harness.wait_until(served)
+        harness.wait_until(lambda: self.served(server))
         for wire in wires:
+            wire.send("de")
+            self.assertEqual(wire.answer().body, b"5\n")
+
+    def test_idle_connections_make_room(self):
+        """Those between requests for a while, and those that never sent one; a request under way stays."""
+        server = self.serve("--connections-max", "6", "--loops", "1")
+        busy = self.begin_upload(server)
+        used, fresh = [self.wire(server) for _ in range(3)], [self.wire(server) for _ in range(2)]
+        for wire in used:
             wire.send(get("/static"))
             self.assertEqual(wire.answer().status, 200)
+        harness.wait_until(lambda: self.served(server))
+        later = []
+        for _ in range(5):
+            wire = self.wire(server)
+            wire.send(get("/hold"))
+            later.append(wire)
+        harness.wait_until(lambda: all(select.select([wire.socket], [], [], 0)[0] for wire in used + fresh))
+        self.assertEqual([wire.rest() for wire in used + fresh], [b""] * 5)
+        busy.send("de")
+        self.assertEqual(busy.answer().body, b"5\n")
+
+    def test_connections_per_client_max(self):
+        server = self.serve("--connections-per-client-max", "3")
+        wires = [self.begin_upload(server) for _ in range(3)]
+        self.assertIn("from this address", self.assert_told_to_go(self.wire(server)))
+        self.assertTrue(self.served(server, source="127.0.0.2"))
+        crowd = [self.wire(server) for _ in range(40)]  # soon not even told so any more
+        harness.wait_until(lambda: select.select([crowd[-1].socket], [], [], 0)[0])
+        self.assertTrue(self.served(server, source="127.0.0.2"))
+        for wire in crowd:
+            wire.close()
+        wires.pop().close()
+        harness.wait_until(lambda: self.served(server))
+        for wire in wires:
+            wire.send("de")
+            self.assertEqual(wire.answer().body, b"5\n")
 
     def test_without_descriptors(self):
         """It waits instead of spinning, and goes on when there are some again."""

@@ -408,17 +408,31 @@ class Bounds(FilesCase):
         for _ in range(2):
             connection = self.sms.raw()
             self.addCleanup(connection.close)
-            connection.head("POST", FILES, {"Content-Length": 10})
-            connection.send(b"12345")
+            connection.head("POST", FILES, {"Content-Length": 20000})
+            connection.send(b"x" * 19990)
             running.append(connection)
-        harness.wait_until(lambda: "sms_uploads_running 2" in self.sms.request("GET", "/metrics").text())
+        harness.wait_until(lambda: "sms_uploads_placed 2" in self.sms.request("GET", "/metrics").text())
         refused = self.post(b"x")
         self.assert_problem(refused, 503, "RESOURCE_EXHAUSTED", "uploads-max")
         self.assertIn("Retry-After", refused.headers)
         for connection in running:
-            connection.send(b"67890")
+            connection.send(b"1234567890")
             self.assertEqual(connection.response().status, 200)
         self.assertEqual(self.post(b"x").status, 200)
+
+    def test_uploads_that_trickle_take_no_place(self):
+        slow = []
+        for _ in range(5):
+            connection = self.sms.raw()
+            self.addCleanup(connection.close)
+            connection.head("POST", FILES, {"Content-Length": 3})
+            connection.send(b"a")
+            slow.append(connection)
+        harness.wait_until(lambda: "sms_uploads_running 5" in self.sms.request("GET", "/metrics").text())
+        self.assertEqual(self.post(b"x").status, 200)
+        for connection in slow:
+            connection.send(b"bc")
+            self.assertEqual(connection.response().status, 200)
 
     def test_resident_memory_during_a_64_mb_upload(self):
         if harness.is_sanitized():
