@@ -21,7 +21,7 @@ static socklen_t fill_address(const char *path, struct sockaddr_un *ret) {
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 }
 
-int notify_send(const char *state) {
+static int send_state(const char *state, int flags) {
     const char *path = getenv("NOTIFY_SOCKET");
     if (!path || !*path)
         return 0;
@@ -34,8 +34,12 @@ int notify_send(const char *state) {
     AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    ssize_t n = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+    ssize_t n = sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags, (struct sockaddr *)&address, length);
     return n < 0 ? -1 : 0;
+}
+
+int notify_send(const char *state) {
+    return send_state(state, 0);
 }
 
 // Nobody can be told when this fails: whoever waits sees its own time limit.
@@ -47,4 +51,9 @@ void notify_ready(const char *http_address) {
 
 void notify_stopping(void) {
     (void)notify_send("STOPPING=1\n");
+}
+
+// A manager that does not read must not hold a loop up.
+void notify_watchdog(void) {
+    (void)send_state("WATCHDOG=1\n", MSG_DONTWAIT);
 }

@@ -8,5 +8,6 @@
 int notify_send(const char *state);
 void notify_ready(const char *http_address); // READY=1 and X_SPEAR_HTTP_ADDR
 void notify_stopping(void);                  // STOPPING=1
+void notify_watchdog(void);                  // WATCHDOG=1, dropped when the receiver is behind; see watchdog.h
 
 #endif

@@ -192,6 +192,14 @@ static int listen_on(const char *address, int *ret_fd, char **ret_address, struc
     return 0;
 }
 
+// One that was made elsewhere. Its maker keeps it too, so that clients wait in it from one start of ours to the next.
+static char *take_over(int fd, int *ret_fd) {
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    *ret_fd = fd;
+    return address_text(fd);
+}
+
 static void default_to(uint64_t *setting, uint64_t value) {
     if (*setting == 0)
         *setting = value;
@@ -235,7 +243,9 @@ int http_server_start(const struct http_server_config *config, struct loop *cons
     ASSERT(loop_count > 0 && config->handler);
     int listener = -1;
     char *address = NULL;
-    if (listen_on(config->address, &listener, &address, e) < 0)
+    if (config->listener)
+        address = take_over(config->listener, &listener);
+    else if (listen_on(config->address, &listener, &address, e) < 0)
         return -1;
     struct http_server *s = server_new(config, loops, loop_count);
     s->listener = listener;

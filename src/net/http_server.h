@@ -33,7 +33,8 @@ enum { HTTP_RATE_MIN_BYTES = 512 };
 typedef void http_handler(struct http_exchange *x, void *ctx);
 
 struct http_server_config {
-    const char *address;   // "host:port", "[::1]:80"; port 0 picks a free one
+    const char *address; // "host:port", "[::1]:80"; port 0 picks a free one
+    int listener; // a listening TCP socket to serve instead, the server's from now on; 0: none (base/activation.h)
     http_handler *handler; // called once a request, on the connection's loop
     void *ctx;
     size_t target_max_bytes;  // 0: 8 KiB, above 414

@@ -1,9 +1,11 @@
 // sms, the control plane of SPEAR: opens the store, starts the loops and the server, serves until it is told to stop.
 //
 // Settings are config.c's, the routes routes.c's, the end shutdown.c's.
+#include "base/activation.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/watchdog.h"
 #include "net/http_server_options.h"
 #include "sms/nodes_api.h"
 #include "sms/routes.h"
@@ -72,7 +74,8 @@ static int start_server(struct sms *s, struct err *e) {
     for (size_t i = 0; i < count; i++) {
         loops[i] = loop_group_at(s->loops, i);
     }
-    struct http_server_config config = {.address = s->config.http_addr, .handler = routes_handle, .ctx = s};
+    struct http_server_config config = {
+        .address = s->config.http_addr, .listener = s->activation.listener, .handler = routes_handle, .ctx = s};
     uint64_t descriptors = file_raise_descriptor_limit();
     if (!http_server_options_read(s->config.options, descriptors, &config)) {
         log_warn("connections-max lowered to half of the descriptors allowed here connections_max=%zu descriptors=%llu "
@@ -100,9 +103,11 @@ static int serve(struct sms *s) {
     log_info("listening address=%s data_dir=%s threads=%zu", http_server_address(s->server), s->config.data_dir,
              loop_group_count(s->loops));
     notify_ready(http_server_address(s->server));
+    struct watchdog *watchdog = watchdog_new(s->loops);
     loop_group_run(s->loops);
     store_stop(s->store);
     loop_group_free(s->loops);
+    watchdog_free(watchdog);
     store_close(s->store);
     nodes_free(s->nodes);
     log_info("ended");
@@ -115,6 +120,17 @@ static void ignore_broken_pipes(void) {
     ASSERT(sigaction(SIGPIPE, &ignore, NULL) == 0);
 }
 
+// The address of a socket that was passed to us stands in for the configured one.
+static int take_listener(struct sms *s, struct err *e) {
+    if (activation_take(&s->activation, e) != 0) {
+        return -1;
+    }
+    if (s->activation.listener) {
+        s->config.http_addr = s->activation.address;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static struct sms s; // what a failed start leaves behind stays reachable until the process ends, a moment later
     struct err err;
@@ -125,7 +141,10 @@ int main(int argc, char **argv) {
         return err_kind_info(err.kind)->exit_code;
     }
     int code = EXIT_SUCCESS;
-    if (run) {
+    if (run && take_listener(&s, &err) != 0) {
+        fprintf(stderr, "sms: %s\n", err.text);
+        code = err_kind_info(err.kind)->exit_code;
+    } else if (run) {
         log_init("sms", s.config.log_level, s.config.log_format);
         ignore_broken_pipes();
         setenv("UV_THREADPOOL_SIZE", pool_threads, 0);

@@ -4,6 +4,7 @@
 #ifndef SPEAR_SMS_SMS_H
 #define SPEAR_SMS_SMS_H
 
+#include "base/activation.h"
 #include "base/loop_group.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
@@ -17,6 +18,7 @@ enum { SMS_LOOPS_MAX = 64 };
 
 struct sms {
     struct sms_config config;
+    struct activation activation;
     struct loop_group *loops;
     struct http_server *server;
     struct http_client *clients[SMS_LOOPS_MAX]; // one a loop, used on that loop only

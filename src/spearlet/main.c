@@ -1,10 +1,12 @@
 // spearlet, the node agent of SPEAR: makes its parts, serves until it is told to stop, takes them apart again.
 //
 // The parts are in spearlet.h; requests begin in http_api.c, the end is shutdown.c's.
+#include "base/activation.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "base/watchdog.h"
 #include "net/http_server_options.h"
 #include "spearlet/http_api.h"
 #include "spearlet/shutdown.h"
@@ -61,7 +63,10 @@ static int start_server(struct spearlet *s, struct err *e) {
     size_t count = loop_group_count(s->loops);
     for (size_t i = 0; i < count; i++)
         loops[i] = loop_group_at(s->loops, i);
-    struct http_server_config config = {.address = s->settings.node.http_addr, .handler = http_api_handle, .ctx = s};
+    struct http_server_config config = {.address = s->settings.node.http_addr,
+                                        .listener = s->activation.listener,
+                                        .handler = http_api_handle,
+                                        .ctx = s};
     uint64_t descriptors = file_raise_descriptor_limit();
     if (!http_server_options_read(s->settings.options, descriptors, &config))
         log_warn("connections-max lowered to half of the descriptors allowed here connections_max=%zu descriptors=%llu "
@@ -143,8 +148,10 @@ static int serve(struct spearlet *s) {
              s->settings.node.node_name, s->settings.node.sms_http_addr, s->settings.node.data_dir,
              loop_group_count(s->loops), runtime_has_engine() ? "wasmedge" : "none");
     notify_ready(http_server_address(s->http));
+    struct watchdog *watchdog = watchdog_new(s->loops);
     loop_group_run(s->loops);
     free_parts(s);
+    watchdog_free(watchdog);
     log_info("ended");
     return EXIT_SUCCESS;
 }
@@ -153,6 +160,15 @@ static int serve(struct spearlet *s) {
 static void ignore_broken_pipes(void) {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     ASSERT(sigaction(SIGPIPE, &ignore, NULL) == 0);
+}
+
+// The address of a socket that was passed to us stands in for the configured one.
+static int take_listener(struct spearlet *s, struct err *e) {
+    if (activation_take(&s->activation, e) < 0)
+        return -1;
+    if (s->activation.listener)
+        s->settings.node.http_addr = s->activation.address;
+    return 0;
 }
 
 int main(int argc, char **argv) {
@@ -166,7 +182,10 @@ int main(int argc, char **argv) {
         fprintf(stderr, "spearlet: %s\n", e.text);
         return err_kind_info(e.kind)->exit_code;
     }
-    if (run) {
+    if (run && take_listener(&s, &e) < 0) {
+        fprintf(stderr, "spearlet: %s\n", e.text);
+        code = err_kind_info(e.kind)->exit_code;
+    } else if (run) {
         log_init("spearlet", s.settings.log_level, s.settings.log_format);
         ignore_broken_pipes();
         code = serve(&s);

@@ -2,6 +2,7 @@
 #ifndef SPEAR_SPEARLET_SPEARLET_H
 #define SPEAR_SPEARLET_SPEARLET_H
 
+#include "base/activation.h"
 #include "net/http_server.h"
 #include "spearlet/config.h"
 #include "spearlet/function_service.h"
@@ -11,6 +12,7 @@
 
 struct spearlet {
     struct spearlet_settings settings;
+    struct activation activation;
     int64_t started_ms;
     struct loop_group *loops;
     struct runtime_shared *runtimes;
