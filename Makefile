@@ -26,7 +26,7 @@ test: setup ## every test suite, also with sanitizers and without the engine
 	@tools/test.sh
 
 bench: all ## medians, p99 and ratios of the real programs on loopback; BUILD/bench.json
-	@ninja -C $(BUILD) bench/load
+	@ninja -C $(BUILD) bench-programs
 	@python3 bench/bench.py $(BUILD)
 
 fuzz: setup ## every fuzzer for SECONDS (60) each

@@ -31,8 +31,10 @@ struct connection {
 
 struct load {
     struct sockaddr_in address;
-    const char *request;
-    size_t request_bytes;
+    char *request;
+    size_t request_bytes, body_offset;
+    bool unique;        // each body begins with a number of its own
+    const char *status; // what a good answer's status begins with
     uint64_t end_ns, requests_max, requests, good, bad, broken;
     uint32_t *samples_ns;
     int epoll;
@@ -63,6 +65,10 @@ static void connection_open(struct load *l, struct connection *c) {
 // Requests are small beside the socket's buffer, or sent by a blocking write: the peer reads as we write.
 static bool connection_send(struct load *l, struct connection *c) {
     size_t done = 0;
+    if (l->unique) {
+        uint64_t number = now_ns() ^ ((uint64_t)getpid() << 40);
+        memcpy(l->request + l->body_offset, &number, sizeof number);
+    }
     c->sent_ns = now_ns();
     c->head_bytes = 0;
     c->in_body = false;
@@ -80,7 +86,7 @@ static void answer_done(struct load *l, struct connection *c) {
     if (l->requests < SAMPLES_MAX)
         l->samples_ns[l->requests] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
     l->requests++;
-    if (memcmp(c->head + 9, "200", 3) == 0)
+    if (strncmp(c->head + 9, l->status, strlen(l->status)) == 0)
         l->good++;
     else
         l->bad++;
@@ -189,8 +195,8 @@ int main(int argc, char **argv) {
     const char *method = "GET", *headers = "";
     size_t connections = 1, body_bytes = 0;
     double seconds = 1;
-    struct load l = {.requests_max = SAMPLES_MAX};
-    for (int option; (option = getopt(argc, argv, "m:c:s:n:b:h:")) != -1;) {
+    struct load l = {.requests_max = SAMPLES_MAX, .status = "2"};
+    for (int option; (option = getopt(argc, argv, "m:c:s:n:b:h:e:u")) != -1;) {
         switch (option) {
         case 'm':
             method = optarg;
@@ -210,14 +216,21 @@ int main(int argc, char **argv) {
         case 'h':
             headers = optarg;
             break; // "Name: value\r\n", whole lines
+        case 'e':
+            l.status = optarg;
+            break;
+        case 'u':
+            l.unique = true;
+            break;
         default:
             return 2;
         }
     }
     char *colon = optind + 2 == argc ? strchr(argv[optind], ':') : NULL;
+    l.unique = l.unique && body_bytes >= sizeof(uint64_t);
     if (!colon || connections < 1 || connections > CONNECTIONS_MAX || seconds <= 0 || seconds > 60) {
-        fprintf(stderr, "usage: load [-m METHOD] [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-b BODY_BYTES] [-h "
-                        "HEADER_LINES] IPV4:PORT PATH\n");
+        fprintf(stderr, "usage: load [-m METHOD] [-c CONNECTIONS] [-s SECONDS] [-n REQUESTS] [-b BODY_BYTES] [-u] [-h "
+                        "HEADER_LINES] [-e STATUS] IPV4:PORT PATH\n");
         return 2;
     }
     *colon = '\0';
@@ -225,6 +238,7 @@ int main(int argc, char **argv) {
     if (inet_pton(AF_INET, argv[optind], &l.address.sin_addr) != 1)
         fail(argv[optind]);
     l.request = request_make(method, argv[optind + 1], headers, body_bytes, &l.request_bytes);
+    l.body_offset = l.request_bytes - body_bytes;
     l.samples_ns = malloc(SAMPLES_MAX * sizeof *l.samples_ns);
     l.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (!l.samples_ns || l.epoll < 0)

@@ -77,6 +77,12 @@ def die_with_parent():
     LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def free_port():
+    """A port that nobody listens on just now, for a peer that cannot be told to choose one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 def wait_until(condition, timeout_s=20, what="the condition"):
     """Polls a fact of the outside world (a file, /proc, an answer) until it is true; returns its value."""
     deadline = time.monotonic() + timeout_s
