@@ -54,8 +54,8 @@ enum ipc_role {
 };
 
 // The areas of the shared memory (C), as offsets from its start; each page-aligned and within its size. Role prepare uses the output
-// area only, which should hold module_bytes + IPC_PREPARE_EXTRA_BYTES: table limits that are brought down may take a few bytes more.
-enum { IPC_PREPARE_EXTRA_BYTES = 4096 };
+// area only, which should hold module_bytes + IPC_PREPARE_EXTRA_BYTES: a preparation adds exports, and table limits that are brought down may take a few bytes more.
+enum { IPC_PREPARE_EXTRA_BYTES = 32 * 1024 };
 struct ipc_layout {
     uint64_t size_bytes;
     uint64_t strings_offset, strings_bytes; // args, environment, function name, params: spearlet writes

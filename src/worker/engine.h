@@ -37,6 +37,8 @@ struct engine_host_function {
     const char *module, *name;
     struct engine_signature signature;
     engine_host_fn *fn;
+    bool
+        needs_no_invocation; // it tells the same whenever it is called: it may be called before there is an invocation (engine_set_ahead)
 };
 
 struct engine;
@@ -64,6 +66,16 @@ void engine_each_export(const struct engine_module *m,
 // is ERR_RESOURCE_EXHAUSTED naming limit.memory_bytes; a start function that left through a host function is ERR_EXECUTION_TERMINATED.
 int engine_instantiate(struct engine *g, const struct engine_module *m, struct engine_instance **ret, struct err *e);
 void engine_instance_free(struct engine_instance *i);
+// Makes state for an invocation that is not there yet: while set, a guest that calls a host function that needs one is left at that call, before anything
+// is done, and engine_met_invocation tells. Setting it, or not, forgets what was met.
+void engine_set_ahead(struct engine *g, bool is_ahead);
+bool engine_met_invocation(const struct engine *g);
+// Remembers the instance's state as it is: memory, every mutable global. False when it cannot be put back: the module's code may change more than that, or the
+// system does not allow it. Once an instance.
+bool engine_remember(struct engine_instance *i);
+// Puts the instance back to the remembered state, growth of its memory included, whatever an invocation did and however it ended. False when there is none, or it
+// cannot be: the instance is of no use then but to be freed.
+bool engine_reset(struct engine_instance *i);
 // Calls an export with values that fit its signature. 0 on a normal return or when a host function left the guest (*ret_exited); ERR_RUNTIME_ERROR with the trap.
 int engine_call(struct engine_instance *i, struct span function, const struct engine_value *params,
                 struct engine_value *results, bool *ret_exited, struct err *e);

@@ -50,7 +50,7 @@ int engine_instantiate(struct engine *g, const struct engine_module *m, struct e
         return -1;
     }
     struct engine_instance *i = NEW(struct engine_instance);
-    *i = (struct engine_instance){g, state};
+    *i = (struct engine_instance){g, m, state, NULL};
     *ret = i;
     return 0;
 }
@@ -59,6 +59,7 @@ void engine_instance_free(struct engine_instance *i) {
     if (!i)
         return;
     WasmEdge_ModuleInstanceDelete(i->state);
+    engine_snapshot_free(i->snapshot);
     free(i);
 }
 

@@ -10,6 +10,7 @@
 enum { ENGINE_PAGE_BYTES = 65536 };
 
 struct engine_binding {
+    struct engine *engine;
     const struct engine_host_function *function;
     void *ctx;
 };
@@ -21,6 +22,7 @@ struct engine {
     WasmEdge_ModuleInstanceContext **hosts;
     size_t host_count;
     struct engine_binding *bindings; // one a function
+    bool is_ahead, met_invocation;   // see engine_set_ahead
 };
 
 struct engine_export {
@@ -34,12 +36,22 @@ struct engine_module {
     size_t function_count;
     WasmEdge_String memory_name; // of an exported memory; Length 0: there is none
     uint32_t memory_pages_min;
+    bool is_undoable; // preparation found no code whose effect a reset could not reach
+    WasmEdge_String reset_memory, *reset_globals;
+    size_t reset_global_count;
 };
 
 struct engine_instance {
     struct engine *engine;
+    const struct engine_module *module;
     WasmEdge_ModuleInstanceContext *state;
+    struct engine_snapshot *snapshot; // NULL: none was taken
 };
+
+// Accepts NULL.
+void engine_snapshot_free(struct engine_snapshot *s);
+// Tries out on a module of our own whether a reset does all it has to; until that went well, nothing can be reset. Kept by a fork.
+void engine_reset_try(void);
 
 // Types and values as the API has them. The types are those a signature can have: anything but ENGINE_OTHER.
 enum engine_type engine_type_from(WasmEdge_ValType type);

@@ -5,11 +5,24 @@
 
 #include "base/mem.h"
 #include "worker/engine_log.h"
+#include "worker/reset_names.h"
+
+// What reset_names.h is about: out of sight of everybody but engine_reset.c.
+static void add_reset_export(struct engine_module *m, WasmEdge_String name, enum WasmEdge_ExternalType kind) {
+    if (kind == WasmEdge_ExternalType_Function)
+        m->is_undoable = true;
+    else if (kind == WasmEdge_ExternalType_Memory)
+        m->reset_memory = name;
+    else if (kind == WasmEdge_ExternalType_Global)
+        m->reset_globals[m->reset_global_count++] = name;
+}
 
 static void add_export(struct engine_module *m, const WasmEdge_ExportTypeContext *export) {
     WasmEdge_String name = WasmEdge_ExportTypeGetExternalName(export);
     enum WasmEdge_ExternalType kind = WasmEdge_ExportTypeGetExternalType(export);
-    if (kind == WasmEdge_ExternalType_Function) {
+    if (span_starts_with(span_make(name.Buf, name.Length), RESET_NAME_PREFIX)) {
+        add_reset_export(m, name, kind);
+    } else if (kind == WasmEdge_ExternalType_Function) {
         struct engine_export *f = &m->functions[m->function_count++];
         f->name = span_make(name.Buf, name.Length);
         engine_signature_from(WasmEdge_ExportTypeGetFunctionType(m->ast, export), &f->signature);
@@ -23,6 +36,7 @@ static void list_exports(struct engine_module *m) {
     uint32_t count = WasmEdge_ASTModuleListExportsLength(m->ast);
     const WasmEdge_ExportTypeContext **exports = mem_calloc(count, sizeof *exports);
     m->functions = mem_calloc(count, sizeof *m->functions);
+    m->reset_globals = mem_calloc(count, sizeof *m->reset_globals);
     count = WasmEdge_ASTModuleListExports(m->ast, exports, count);
     for (uint32_t i = 0; i < count; i++)
         add_export(m, exports[i]);
@@ -80,6 +94,7 @@ void engine_module_free(struct engine_module *m) {
         return;
     WasmEdge_ASTModuleDelete(m->ast);
     free(m->functions);
+    free(m->reset_globals);
     free(m);
 }
 

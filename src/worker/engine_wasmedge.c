@@ -18,6 +18,10 @@ static WasmEdge_Result call_host(void *this, void *data, const WasmEdge_CallingF
     (void)data, (void)param_count, (void)return_count;
     const struct engine_binding *b = this;
     const struct engine_signature *s = &b->function->signature;
+    if (b->engine->is_ahead && !b->function->needs_no_invocation) {
+        b->engine->met_invocation = true;
+        return WasmEdge_Result_Terminate;
+    }
     struct engine_value in[ENGINE_PARAMS_MAX], out[ENGINE_PARAMS_MAX] = {{0}};
     for (uint32_t i = 0; i < s->param_count; i++)
         in[i] = engine_value_from(params[i], s->params[i]);
@@ -52,13 +56,22 @@ static size_t add_host_module(struct engine *g, const struct engine_host_functio
         WasmEdge_ModuleInstanceCreate(WasmEdge_StringWrap(name, (uint32_t)strlen(name)));
     size_t i = first;
     for (; i < count && strcmp(functions[i].module, name) == 0; i++) {
-        g->bindings[i] = (struct engine_binding){&functions[i], ctx};
+        g->bindings[i] = (struct engine_binding){g, &functions[i], ctx};
         add_host_function(host, &g->bindings[i]);
     }
     g->hosts = mem_realloc(g->hosts, (g->host_count + 1) * sizeof *g->hosts);
     g->hosts[g->host_count++] = host;
     ASSERT(WasmEdge_ResultOK(WasmEdge_ExecutorRegisterImport(g->executor, g->store, host)));
     return i - first;
+}
+
+void engine_set_ahead(struct engine *g, bool is_ahead) {
+    g->is_ahead = is_ahead;
+    g->met_invocation = false;
+}
+
+bool engine_met_invocation(const struct engine *g) {
+    return g->met_invocation;
 }
 
 // ---- the engine
@@ -112,4 +125,5 @@ void engine_warm_up(void) {
     engine_instance_free(i);
     engine_module_free(m);
     engine_free(g);
+    engine_reset_try();
 }

@@ -1,4 +1,4 @@
-// One invocation: strings from the shared memory, a new instance, the entry's call, and how it ended.
+// One invocation: strings from the shared memory, an instance in its first state, the entry's call, and how it ended.
 #include "worker/invocation.h"
 
 #include "base/clock.h"
@@ -20,7 +20,6 @@ struct request {
 int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e) {
     size_t count;
     const struct engine_host_function *functions = host_functions(&count);
-    struct engine_signature unused;
     s->shared = shared;
     s->grant_count = spawn->grant_count;
     s->keeps_state = spawn->flags & IPC_SPAWN_KEEPS_STATE;
@@ -29,8 +28,7 @@ int server_init(struct server *s, const struct shared *shared, const struct ipc_
         engine_new(functions, count, &s->guest, spawn->limits.memory_bytes, &s->engine, e) ||
         engine_load(s->engine, shared->module, &s->module, e))
         return -1;
-    s->is_reactor = engine_export(s->module, SPAN_LITERAL("_initialize"), &unused) &&
-                    !engine_export(s->module, SPAN_LITERAL("_start"), &unused);
+    first_state_init(&s->state, s->engine, s->module);
     return 0;
 }
 
@@ -78,7 +76,7 @@ static int begin(struct server *s, const struct ipc_invoke *m, struct request *r
                        (unsigned long long)m->stream_bytes);
     if (take_strings(s, m, r, e))
         return -1;
-    if (!s->instance) // a kept one knows its descriptors by number
+    if (!s->is_kept) // a kept instance knows its descriptors by number
         wasi_table_begin(&s->table, s->grants, s->grant_count);
     s->guest = (struct guest){.table = &s->table,
                               .payload = shared_payload(s->shared, m->payload_bytes),
@@ -106,14 +104,7 @@ static bool left(const struct guest *g) {
 
 // 0 also when the guest left through a host function: `left` tells.
 static int instantiate(struct server *s, struct err *e) {
-    bool exited = false;
-    if (s->instance)
-        return 0; // kept
-    if (engine_instantiate(s->engine, s->module, &s->instance, e))
-        return left(&s->guest) ? 0 : -1;
-    if (s->is_reactor && engine_call(s->instance, SPAN_LITERAL("_initialize"), NULL, NULL, &exited, e))
-        return err_wrap(e, "in _initialize");
-    return 0;
+    return first_state_have(&s->state, e) && !left(&s->guest) ? -1 : 0;
 }
 
 static int write_results(struct server *s, const struct entry *entry, const struct engine_value *results,
@@ -137,10 +128,10 @@ static int write_results(struct server *s, const struct entry *entry, const stru
 static int call(struct server *s, struct entry *entry, struct ipc_result *ret, struct err *e) {
     struct engine_value results[ENGINE_PARAMS_MAX];
     bool exited = false;
-    if (s->is_reactor && span_equal_text(entry->name, "_initialize"))
+    if (s->state.is_reactor && span_equal_text(entry->name, "_initialize"))
         return write_results(s, entry, results, ret, e); // it has run already
-    if (main_arguments_give(s->instance, s->module, s->guest.args, s->guest.arg_count, entry, e) ||
-        engine_call(s->instance, entry->name, entry->params, results, &exited, e))
+    if (main_arguments_give(s->state.instance, s->module, s->guest.args, s->guest.arg_count, entry, e) ||
+        engine_call(s->state.instance, entry->name, entry->params, results, &exited, e))
         return -1;
     if (exited)
         return 0;
@@ -203,9 +194,11 @@ int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc
 }
 
 void server_clean(struct server *s) {
-    if (!s->keeps_state || s->spoiled) {
-        engine_instance_free(s->instance);
-        s->instance = NULL;
-        wasi_table_end(&s->table);
-    }
+    s->is_kept = s->keeps_state && !s->spoiled;
+    if (s->is_kept)
+        return;
+    wasi_table_end(&s->table);
+    wasi_table_begin(&s->table, s->grants, s->grant_count); // what a start made ahead may look at
+    s->guest = (struct guest){.table = &s->table};
+    first_state_renew(&s->state);
 }

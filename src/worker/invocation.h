@@ -3,6 +3,7 @@
 #define SPEAR_WORKER_INVOCATION_H
 
 #include "worker/engine.h"
+#include "worker/first_state.h"
 #include "worker/output_stream.h"
 #include "worker/response_head.h"
 #include "worker/shared.h"
@@ -13,18 +14,18 @@ struct server {
     const struct shared *shared;
     struct engine *engine;
     struct engine_module *module;
-    struct engine_instance *instance; // of the invocation that was answered last, until server_clean
-    struct guest guest;               // what host functions work on
-    struct output_stream stream;      // of its output, when that is streamed
-    struct response_head head;        // of its answer, when it is given by calls
-    struct wasi_table table;          // its descriptors
+    struct first_state state;    // and its instance
+    struct guest guest;          // what host functions work on
+    struct output_stream stream; // of its output, when that is streamed
+    struct response_head head;   // of its answer, when it is given by calls
+    struct wasi_table table;     // its descriptors
     struct wasi_grant grants[IPC_GRANTS_MAX];
     size_t grant_count;
     struct span *strings; // args and environment of the running invocation
     size_t strings_capacity;
-    bool is_reactor;  // exports _initialize and no _start
     bool keeps_state; // instance.reuse: an instance that returned normally serves the next invocation too
     bool spoiled;     // the last invocation left it in no state to be used again
+    bool is_kept;     // the instance is that of an earlier invocation, as that one left it
 };
 
 enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of guests that had none to give
@@ -33,7 +34,7 @@ enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of
 int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e);
 // Runs one invocation and fills the whole result, whatever the guest did. -1 only for a malformed message.
 int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e);
-// Takes down what the last invocation left (unless its state is to be kept). Call it after the answer is sent.
+// Takes down what the last invocation left, unless its state is to be kept, and makes the state for the next one. Call it after the answer is sent.
 void server_clean(struct server *s);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "worker/engine_new_handler.h"
+#include "worker/page_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -158,6 +159,7 @@ int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds
         return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "placing descriptors");
     if (set_limits(spawn, e))
         return -1;
+    page_scan_open(); // while /proc can be seen
     // The sandbox proper (Landlock, then seccomp) belongs here: descriptors are at their fixed numbers, and nothing of the guest's has been read.
     return 0;
 }

@@ -1,4 +1,4 @@
-// Function bodies and segments: how many, how large, how many locals. Instructions are not looked at.
+// Function bodies and segments: how many, how large, how many locals, and whether an instruction is among them that a reset cannot undo.
 #include "worker/wasm_parser.h"
 
 enum { INSTRUCTION_END = 0x0b };
@@ -35,6 +35,8 @@ static void read_body(struct wasm_parser *p, uint32_t function) {
     read_locals(p, function);
     if (!r->failed && (wasm_left(r) == 0 || r->base[r->end - 1] != INSTRUCTION_END))
         wasm_fail(r, start, "function %u does not end with the instruction `end`", function);
+    if (!r->failed && !p->leaves_traces)
+        p->leaves_traces = !wasm_code_is_undoable(&p->decoder, span_make(r->base + r->at, wasm_left(r)));
     r->at = r->end;
     r->end = section_end;
     if (r->failed)

@@ -34,6 +34,7 @@ static void read_export(struct wasm_parser *p, struct span *ret_name) {
     uint32_t index = wasm_u32(r, "the export's index");
     if (r->failed)
         return;
+    wasm_check_name_is_free(p, *ret_name, start);
     char text[NAME_TEXT];
     name_text(*ret_name, text);
     if (kind >= COUNT_OF(kinds))
@@ -45,12 +46,17 @@ static void read_export(struct wasm_parser *p, struct span *ret_name) {
 void wasm_read_exports(struct wasm_parser *p) {
     struct wasm_reader *r = &p->reader;
     uint32_t count = wasm_count(r, WASM_EXPORTS_MAX, "exports");
+    size_t entries_at = r->at;
     struct span *names = mem_calloc(count, sizeof *names);
     for (uint32_t i = 0; i < count && !r->failed; i++)
         read_export(p, &names[i]);
     if (!r->failed)
         check_unique(p, names, count);
     free(names);
+    p->exports.entries_at = entries_at;
+    p->exports.section_end = r->end;
+    p->exports.prepared_at = p->out->n;
+    p->exports.count = count;
 }
 
 void wasm_read_start(struct wasm_parser *p) {

@@ -112,8 +112,23 @@ void wasm_read_tables(struct wasm_parser *p) {
         write_tables(p, types, limits, count);
 }
 
+// A mutable reference cannot be put back through the engine's interface, so a module with one leaves traces.
+static void read_global(struct wasm_parser *p, uint32_t index) {
+    struct wasm_reader *r = &p->reader;
+    uint8_t type = wasm_u8(r, "global type"), is_mutable = wasm_u8(r, "global mutability");
+    size_t value_bytes = wasm_constant_bytes(&p->decoder, span_make(r->base + r->at, wasm_left(r)));
+    if (value_bytes == 0 || (is_mutable && (type == TYPE_FUNCREF || type == TYPE_EXTERNREF ||
+                                            p->mutable_global_count == WASM_RESET_GLOBALS_MAX)))
+        p->leaves_traces = true;
+    else if (is_mutable)
+        p->mutable_globals[p->mutable_global_count++] = index;
+    r->at += value_bytes;
+}
+
 void wasm_read_globals(struct wasm_parser *p) {
     struct wasm_reader *r = &p->reader;
     p->global_count = wasm_count(r, WASM_GLOBALS_MAX, "globals");
-    r->at = r->end; // initial values are instructions: the engine's
+    for (uint32_t i = 0; i < p->global_count && !p->leaves_traces && !r->failed; i++)
+        read_global(p, i);
+    r->at = r->end; // what was not understood is the engine's to judge
 }

@@ -1,5 +1,5 @@
 // The module parser's frame: header, sections in order, what is copied to the output. The sections' contents are read in wasm_types.c,
-// wasm_imports.c, wasm_exports.c, wasm_limits.c and wasm_code.c.
+// wasm_imports.c, wasm_exports.c, wasm_limits.c and wasm_code.c; what is added for resets comes from wasm_reset.c.
 #include "worker/wasm_module.h"
 
 #include "base/mem.h"
@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { SECTION_CUSTOM = 0, SECTION_TABLE = 4, SECTION_TAG = 13, HEADER_BYTES = 8 };
+enum { SECTION_CUSTOM = 0, SECTION_TABLE = 4, SECTION_EXPORT = 7, SECTION_TAG = 13, HEADER_BYTES = 8 };
 
 struct section {
     const char *name;
@@ -69,6 +69,8 @@ static void read_known(struct wasm_parser *p, const struct section *section, uin
     p->out->sections[p->out->section_count].prepared = p->out->n;
     p->out->sections[p->out->section_count++].uploaded = start;
     r->section = section->name;
+    if (id == SECTION_EXPORT)
+        p->exports.section_at = start;
     section->read(p);
     if (!r->failed && r->at < r->end)
         wasm_fail(r, r->at, "%zu bytes too many at the end", wasm_left(r));
@@ -147,6 +149,7 @@ int wasm_prepare(struct span module, const struct wasm_limits *limits, struct wa
         .limits = limits,
         .out = out,
     };
+    wasm_decoder_init(&p.decoder);
     out->n = out->section_count = 0;
     wasm_write(&p, module.p, HEADER_BYTES);
     unsigned order = 0;
@@ -154,6 +157,8 @@ int wasm_prepare(struct span module, const struct wasm_limits *limits, struct wa
         read_section(&p, &order);
     if (!p.reader.failed)
         check_counts(&p);
+    if (!p.reader.failed)
+        wasm_write_reset_exports(&p);
     free(p.type_offsets);
     return p.reader.failed ? -1 : 0;
 }

@@ -1,11 +1,12 @@
 // Preparation of an uploaded module: our own parser, before the engine sees a byte.
 //
 // Checks magic, version, the order, sizes and counts of sections, imports (by module, name and type against the host's table), exports (unique,
-// in range), limits of memory and tables, sizes and locals of functions. It does not look at instructions: they are the engine's to
-// validate. Time and memory are linear in the module's size; nothing recurses.
+// in range), limits of memory and tables, sizes and locals of functions. Instructions are the engine's to
+// validate; it only looks which there are. Time and memory are linear in the module's size; nothing recurses.
 //
-// What comes out is the module without its custom sections (the engine would run native code from one), and with every table's
-// maximum brought down to WASM_TABLE_ENTRIES_MAX, so that table.grow beyond it answers -1.
+// What comes out is the module without its custom sections (the engine would run native code from one), with every table's
+// maximum brought down to WASM_TABLE_ENTRIES_MAX, so that table.grow beyond it answers -1, and, where everything that its code can do can be undone from
+// outside, with exports for that (reset_names.h).
 #ifndef SPEAR_WORKER_WASM_MODULE_H
 #define SPEAR_WORKER_WASM_MODULE_H
 
@@ -23,7 +24,8 @@ enum {
     WASM_TABLE_ENTRIES_MAX = 100000,
     WASM_GLOBALS_MAX = 100000,
     WASM_EXPORTS_MAX = 10000,
-    WASM_SEGMENTS_MAX = 100000, // data, or element
+    WASM_RESET_GLOBALS_MAX = 256, // with more mutable globals a module is instantiated anew instead
+    WASM_SEGMENTS_MAX = 100000,   // data, or element
     WASM_PAGE_BYTES = 65536,
     WASM_MEMORY_PAGES_MAX = 65536
 };
@@ -34,7 +36,7 @@ struct wasm_limits {
     size_t function_count;
 };
 
-enum { WASM_OUTPUT_EXTRA_BYTES = 256, WASM_SECTIONS_MAX = 12 };
+enum { WASM_OUTPUT_EXTRA_BYTES = 32 * 1024, WASM_SECTIONS_MAX = 12 };
 struct wasm_output {
     uint8_t *p;
     size_t n, capacity; // a prepared module is at most WASM_OUTPUT_EXTRA_BYTES longer than the uploaded one
