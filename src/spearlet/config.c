@@ -51,6 +51,8 @@ static const struct option_spec specs[] = {
     DURATION("stop-grace", "SPEARLET_STOP_GRACE", "5s", 0, "how long a stopped instance may take before it is killed"),
     COUNT("threads", "SPEARLET_THREADS", "0", 0, 64, "event loops; 0 takes one a core"),
     COUNT("instances-max", "SPEARLET_INSTANCES_MAX", "1024", 1, 65536, "instances of all tasks together"),
+    COUNT("queue-max", "SPEARLET_QUEUE_MAX", "8192", 0, 1000000,
+          "requests of all tasks waiting for an instance; one task may take no more places than it leaves free"),
     COUNT("tasks-max", "SPEARLET_TASKS_MAX", "4096", 16, 1000000, "tasks remembered"),
     COUNT("executions-max", "SPEARLET_EXECUTIONS_MAX", "4096", 1, 1000000, "finished executions remembered"),
     BYTES("executions-max-bytes", "SPEARLET_EXECUTIONS_MAX_BYTES", "64MiB", 0, "output and log kept with them"),
@@ -113,6 +115,7 @@ static void fill(struct spearlet_settings *s, struct options *o) {
     s->payload_memory_max_bytes = options_number(o, "payload-memory-max");
     s->threads = options_number(o, "threads");
     s->instances_max = options_number(o, "instances-max");
+    s->queue_max = options_number(o, "queue-max");
     s->tasks_max = options_number(o, "tasks-max");
     s->executions_max = options_number(o, "executions-max");
     s->executions_max_bytes = options_number(o, "executions-max-bytes");

@@ -17,6 +17,7 @@ struct spearlet_settings {
     uint64_t payload_memory_max_bytes; // request bodies held at the same time
     size_t threads;                    // 0: one a core
     size_t instances_max;              // of all tasks together
+    size_t queue_max;                  // requests of all tasks that wait
     size_t tasks_max;                  // remembered
     size_t executions_max;             // records of finished executions
     uint64_t executions_max_bytes;     // of output and log they keep

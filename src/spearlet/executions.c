@@ -229,13 +229,19 @@ struct execution *executions_find(struct executions *t, struct span execution_id
     return x;
 }
 
-size_t executions_of_task(struct executions *t, struct span task_id, struct execution **ret, size_t max) {
-    size_t count = 0;
+size_t executions_of_task(struct executions *t, struct span task_id, struct execution **ret, size_t max,
+                          size_t *ret_total) {
+    size_t count = 0, total = 0;
     uv_mutex_lock(&t->lock);
-    for (struct execution *x = t->newest; x && count < max; x = x->older)
-        if (span_equal_text(task_id, x->function->task->task_id))
+    for (struct execution *x = t->newest; x; x = x->older) {
+        if (!span_equal_text(task_id, x->function->task->task_id))
+            continue;
+        total++;
+        if (count < max)
             ret[count++] = execution_ref(x);
+    }
     uv_mutex_unlock(&t->lock);
+    *ret_total = total;
     return count;
 }
 

@@ -21,8 +21,9 @@ struct execution_outcome {
     enum execution_state state; // completed, failed, terminated or timeout
     struct err error;           // kind ERR_NONE when completed
     int exit_code;
-    bool ran;    // it reached the guest
-    bool exited; // the guest came to its end and gave the exit code
+    uint32_t retry_after_s; // of a request that was not let in: when it is worth asking again; 0: soon
+    bool ran;               // it reached the guest
+    bool exited;            // the guest came to its end and gave the exit code
     bool log_cut;
     bool streamed;                // the output went out while it was written; none is here
     bool output_omitted;          // of a record: there was more output than it keeps
@@ -78,8 +79,9 @@ void execution_unref(struct execution *x); // NULL allowed
 
 // With a reference, or NULL.
 struct execution *executions_find(struct executions *t, struct span execution_id);
-// The newest `max` of a task (by id), each with a reference.
-size_t executions_of_task(struct executions *t, struct span task_id, struct execution **ret, size_t max);
+// The newest `max` of a task (by id), each with a reference; *ret_total is how many there are.
+size_t executions_of_task(struct executions *t, struct span task_id, struct execution **ret, size_t max,
+                          size_t *ret_total);
 
 // What can be said of one at a moment; texts live as long as the caller's reference.
 struct execution_view {

@@ -14,6 +14,7 @@ struct function {
     struct task *task;
     atomic_uint references;
     atomic_size_t waiting;                    // requests in the queues of all loops
+    size_t instances;                         // of the node's; behind the lock of instance_slots
     atomic_uint assigned[FUNCTION_LOOPS_MAX]; // requests that each loop runs or has waiting
     atomic_bool deleted;                      // sms has it no more: nothing new is started
     atomic_bool warmed;                       // scale.min was looked at

@@ -11,6 +11,7 @@ enum { GUEST_LOG_LINES_MAX = 200 }; // of one execution, into this program's log
 
 struct function_service {
     struct function_service_config config;
+    struct instance_slots slots;
     atomic_int_least64_t gauges[SERVICE_GAUGE_COUNT];
     _Atomic uint64_t admitted, rejected, log_lines, duration_sum_us, durations[SERVICE_DURATION_BUCKETS + 1];
     atomic_size_t active; // submitted and not yet given back
@@ -65,6 +66,7 @@ int function_service_new(const struct function_service_config *config, struct fu
     struct function_service *s = mem_calloc(1, sizeof *s + count * sizeof s->loops[0]);
     s->config = *config;
     s->loop_count = count;
+    instance_slots_init(&s->slots, config->settings->instances_max);
     for (size_t i = 0; i < count; i++) {
         struct service_loop *l = &s->loops[i];
         *l = (struct service_loop){.service = s, .index = i, .loop = loop_group_at(config->loops, i)};
@@ -82,6 +84,7 @@ void function_service_free(struct function_service *s) {
         return;
     for (size_t i = 0; i < s->loop_count; i++)
         string_table_done(&s->loops[i].pools);
+    instance_slots_done(&s->slots);
     free(s);
 }
 
@@ -417,18 +420,23 @@ void service_count(struct service_loop *l, enum service_gauge gauge, int change)
     atomic_fetch_add_explicit(&l->service->gauges[gauge], change, memory_order_relaxed);
 }
 
-bool service_take_instance(struct service_loop *l) {
-    atomic_int_least64_t *count = &l->service->gauges[SERVICE_INSTANCES];
-    if (atomic_fetch_add(count, 1) < (int64_t)l->service->config.settings->instances_max)
-        return true;
-    atomic_fetch_sub(count, 1);
-    return false;
+size_t service_enter_queue(struct service_loop *l) {
+    return (size_t)atomic_fetch_add(&l->service->gauges[SERVICE_QUEUED], 1);
 }
 
-bool service_has_instance(const struct service_loop *l) {
-    const struct function_service *s = l->service;
-    int64_t count = atomic_load_explicit(&s->gauges[SERVICE_INSTANCES], memory_order_relaxed);
-    return count < (int64_t)s->config.settings->instances_max;
+struct instance_slots *service_slots(const struct service_loop *l) {
+    return &l->service->slots;
+}
+
+static void make_room_here(void *arg) {
+    instance_pool_make_room(arg);
+}
+
+void service_make_room_elsewhere(const struct service_loop *l) {
+    struct function_service *s = l->service;
+    for (size_t i = 0; i < s->loop_count; i++)
+        if (i != l->index)
+            loop_post(s->loops[i].loop, make_room_here, &s->loops[i]);
 }
 
 const struct spearlet_settings *service_settings(const struct service_loop *l) {
@@ -444,12 +452,15 @@ static uint64_t gauge(const struct function_service *s, enum service_gauge which
     return value > 0 ? (uint64_t)value : 0;
 }
 
-void function_service_stats(const struct function_service *s, struct function_service_stats *ret) {
+void function_service_stats(struct function_service *s, struct function_service_stats *ret) {
     *ret = (struct function_service_stats){
         .running = gauge(s, SERVICE_RUNNING),
         .waiting = gauge(s, SERVICE_WAITING),
-        .instances = gauge(s, SERVICE_INSTANCES),
+        .queued = gauge(s, SERVICE_QUEUED),
+        .instances = instance_slots_used(&s->slots),
         .starts_failed = gauge(s, SERVICE_STARTS_FAILED),
+        .shed_admission = gauge(s, SERVICE_SHED_ADMISSION),
+        .shed_waiting = gauge(s, SERVICE_SHED_WAITING),
         .admitted = s->admitted,
         .rejected = s->rejected,
         .log_lines = s->log_lines,

@@ -8,6 +8,7 @@
 #include "base/loop_group.h"
 #include "spearlet/config.h"
 #include "spearlet/instance_pool.h"
+#include "spearlet/instance_slots.h"
 
 struct function_service_config {
     struct loop_group *loops;
@@ -42,20 +43,30 @@ void function_service_each_instance(struct function_service *s, struct loop *ask
 enum { SERVICE_DURATION_BUCKETS = 12 };
 extern const double service_duration_bounds_s[SERVICE_DURATION_BUCKETS];
 struct function_service_stats {
-    uint64_t running, waiting, instances;
-    uint64_t admitted, rejected, starts_failed, log_lines;
+    uint64_t running, waiting, queued, instances;
+    uint64_t admitted, rejected, shed_admission, shed_waiting, starts_failed, log_lines;
     uint64_t durations[SERVICE_DURATION_BUCKETS + 1]; // finished executions by how long they took; the last is beyond
     uint64_t duration_sum_us;
 };
-void function_service_stats(const struct function_service *s, struct function_service_stats *ret);
+void function_service_stats(struct function_service *s, struct function_service_stats *ret);
 size_t function_service_scale_max(const struct task *task); // with the default filled in
 
 // ---- for instance_pool.c
-enum service_gauge { SERVICE_RUNNING, SERVICE_WAITING, SERVICE_INSTANCES, SERVICE_STARTS_FAILED, SERVICE_GAUGE_COUNT };
+enum service_gauge {
+    SERVICE_RUNNING,
+    SERVICE_WAITING,
+    SERVICE_QUEUED, // of those waiting, the ones that queue-max bounds
+    SERVICE_STARTS_FAILED,
+    SERVICE_SHED_ADMISSION,
+    SERVICE_SHED_WAITING,
+    SERVICE_GAUGE_COUNT
+};
 void service_count(struct service_loop *l, enum service_gauge gauge, int change);
-// Takes one of instances_max; false when there is none left.
-bool service_take_instance(struct service_loop *l);
-bool service_has_instance(const struct service_loop *l); // there was one left a moment ago
+// Counts one in SERVICE_QUEUED; returns how many there were before.
+size_t service_enter_queue(struct service_loop *l);
+struct instance_slots *service_slots(const struct service_loop *l);
+// instance_pool_make_room on every other loop, soon.
+void service_make_room_elsewhere(const struct service_loop *l);
 const struct spearlet_settings *service_settings(const struct service_loop *l);
 size_t service_loop_count(const struct service_loop *l);
 void service_admitted(struct service_loop *l, struct function_call *call);

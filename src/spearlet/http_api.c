@@ -64,10 +64,20 @@ void http_api_respond_json(struct http_exchange *x, int status, const struct htt
     http_respond_owned(x, status, all, header_count + 1, body, n, free);
 }
 
-void http_api_refuse(struct http_exchange *x, const struct err *e) {
-    const struct http_header retry = {SPAN_LITERAL("Retry-After"), SPAN_LITERAL("1")};
+void http_api_refuse_until(struct http_exchange *x, const struct err *e, uint32_t retry_after_s) {
+    char seconds[16];
+    const struct http_header retry = http_api_retry_after(retry_after_s, seconds);
     int status = err_kind_info(e->kind)->http_status;
     http_problem_full(x, status, e, &retry, status == 503 ? 1 : 0, NULL, NULL);
+}
+
+void http_api_refuse(struct http_exchange *x, const struct err *e) {
+    http_api_refuse_until(x, e, 1);
+}
+
+struct http_header http_api_retry_after(uint32_t seconds, char text[16]) {
+    snprintf(text, 16, "%u", seconds ? seconds : 1);
+    return (struct http_header){SPAN_LITERAL("Retry-After"), span_of(text)};
 }
 
 void http_api_accepted(struct http_exchange *x, const struct execution *record, bool by_preference) {

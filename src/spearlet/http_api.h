@@ -31,6 +31,9 @@ void http_api_respond_json(struct http_exchange *x, int status, const struct htt
                            struct json_out *out);
 // 503 with Retry-After, or what the kind's status is. For a request that was not admitted.
 void http_api_refuse(struct http_exchange *x, const struct err *e);
+void http_api_refuse_until(struct http_exchange *x, const struct err *e, uint32_t retry_after_s);
+// The field is valid as long as the text; 0 seconds: 1.
+struct http_header http_api_retry_after(uint32_t seconds, char text[16]);
 // 202 with Location (and Preference-Applied).
 void http_api_accepted(struct http_exchange *x, const struct execution *record, bool by_preference);
 // "null" when 0.

@@ -59,7 +59,7 @@ static void answer(struct execute *r, struct function_call *call) {
 static void on_done(struct function_call *call) {
     struct execute *r = call->ctx;
     if (r->x && call->rejected)
-        http_api_refuse(r->x, &call->outcome.error);
+        http_api_refuse_until(r->x, &call->outcome.error, call->outcome.retry_after_s);
     else if (r->x)
         answer(r, call);
     function_call_free(call);
@@ -94,6 +94,7 @@ static int set_payload(struct execute *r, struct function_call *call, struct err
     if (n > max)
         return too_large(call, n, e);
     struct request_body *payload = request_body_new(&r->spearlet->payloads, n + 4);
+    payload->beside_bytes = r->body->held_bytes;
     if (decode_input(r, payload, e) < 0) {
         request_body_free(payload);
         return -1;

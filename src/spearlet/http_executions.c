@@ -3,10 +3,14 @@
 
 #include "base/mem.h"
 
-static bool wants_output(struct http_exchange *x) {
-    struct span value;
-    return http_query_value(x, "include_output", &value) &&
-           (span_equal_text(value, "true") || span_equal_text(value, "1"));
+static int read_include_output(struct http_exchange *x, bool *ret, struct err *e) {
+    struct span value = SPAN_LITERAL("false");
+    http_query_value(x, "include_output", &value);
+    *ret = span_equal_text(value, "true") || span_equal_text(value, "1");
+    if (*ret || span_equal_text(value, "false") || span_equal_text(value, "0"))
+        return 0;
+    return err_set(e, ERR_UNPROCESSABLE, "query parameter \"include_output\" must be true or false, not \"%.*s\"",
+                   SPAN_ARGS(span_slice(value, 0, 100)));
 }
 
 static struct execution *find(struct spearlet *s, struct http_exchange *x) {
@@ -22,9 +26,15 @@ void http_execution_get(struct http_exchange *x, void *ctx) {
     struct spearlet *s = ctx;
     struct execution *record = find(s, x);
     struct execution_view view;
+    bool with_output;
+    struct err e;
     if (!record)
         return;
-    bool with_output = wants_output(x);
+    if (read_include_output(x, &with_output, &e) < 0) {
+        execution_unref(record);
+        http_api_refuse(x, &e);
+        return;
+    }
     executions_view(s->executions, record, &view);
     struct execution_print print = {.record = record,
                                     .state = view.state,

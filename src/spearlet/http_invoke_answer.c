@@ -142,10 +142,11 @@ static void add_execution(void *ctx, struct json_out *out, json_node *object) {
 
 void raw_answer_failure(struct raw_request *r, struct function_call *call, const struct err *e) {
     struct raw_headers h;
+    char seconds[16];
     int status = status_of(&call->outcome, e->kind);
     raw_headers_init(&h, call);
     if (status == 503)
-        raw_headers_add(&h, SPAN_LITERAL("Retry-After"), SPAN_LITERAL("1"));
+        h.list[h.count++] = http_api_retry_after(call->outcome.retry_after_s, seconds);
     http_problem_full(r->x, status, e, h.list, h.count, add_execution, call);
 }
 
@@ -156,7 +157,7 @@ bool raw_wants_cgi(const struct raw_request *r, const struct function_call *call
 void raw_answer(struct raw_request *r, struct function_call *call) {
     const struct execution_outcome *o = &call->outcome;
     if (call->rejected)
-        http_api_refuse(r->x, &o->error);
+        http_api_refuse_until(r->x, &o->error, o->retry_after_s);
     else if (o->state != EXECUTION_COMPLETED)
         raw_answer_failure(r, call, &o->error);
     else if (raw_wants_cgi(r, call) && (o->output_bytes > 0 || !o->results))

@@ -48,11 +48,16 @@ static void put_service(struct spearlet *s, struct buf *out) {
     put_durations(&stats, out);
     single(out, "spearlet_executions_running", "gauge", "Guests running now.", stats.running);
     single(out, "spearlet_requests_waiting", "gauge", "Requests waiting for an instance.", stats.waiting);
+    single(out, "spearlet_requests_queued", "gauge", "Of them, those that queue-max bounds.", stats.queued);
     single(out, "spearlet_instances", "gauge", "Instances of all tasks.", stats.instances);
     single(out, "spearlet_requests_admitted_total", "counter", "Requests that got an instance or a place in a queue.",
            stats.admitted);
-    single(out, "spearlet_requests_rejected_total", "counter", "Requests refused because a queue was full.",
-           stats.rejected);
+    single(out, "spearlet_requests_rejected_total", "counter",
+           "Requests refused: a full queue, a task backed off, a deadline that could not be kept.", stats.rejected);
+    family(out, "spearlet_requests_shed_total", "counter",
+           "Requests turned away since they would have missed their deadline.");
+    buf_printf(out, "spearlet_requests_shed_total{at=\"admission\"} %" PRIu64 "\n", stats.shed_admission);
+    buf_printf(out, "spearlet_requests_shed_total{at=\"waiting\"} %" PRIu64 "\n", stats.shed_waiting);
     single(out, "spearlet_instance_starts_failed_total", "counter", "Creations and starts that failed.",
            stats.starts_failed);
     single(out, "spearlet_guest_log_lines_total", "counter", "Lines of guests put into the log.", stats.log_lines);

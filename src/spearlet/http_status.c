@@ -36,7 +36,9 @@ static void add_executions(struct spearlet *s, struct json_out *out, json_node *
     json_add_i64(out, object, "running", (int64_t)service.running);
     json_add_i64(out, object, "waiting", (int64_t)service.waiting);
     json_add_i64(out, object, "admitted", (int64_t)service.admitted);
+    json_add_i64(out, object, "queued", (int64_t)service.queued);
     json_add_i64(out, object, "rejected", (int64_t)service.rejected);
+    json_add_i64(out, object, "shed", (int64_t)(service.shed_admission + service.shed_waiting));
     for (int state = EXECUTION_COMPLETED; state < EXECUTION_STATE_COUNT; state++)
         json_add_i64(out, object, execution_state_name((enum execution_state)state), (int64_t)stats.finished[state]);
     json_add_i64(out, object, "records", (int64_t)stats.records);

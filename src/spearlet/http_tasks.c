@@ -54,12 +54,17 @@ void http_task_drop(struct http_exchange *x, void *ctx) {
 
 // ---- executions of a task
 
-static size_t read_limit(struct http_exchange *x) {
+static int read_limit(struct http_exchange *x, size_t *ret, struct err *e) {
     struct span text;
     uint64_t limit;
-    if (!http_query_value(x, "limit", &text) || !span_to_u64(text, &limit))
-        return EXECUTIONS_SHOWN;
-    return limit > EXECUTIONS_SHOWN_MAX ? EXECUTIONS_SHOWN_MAX : (size_t)limit;
+    *ret = EXECUTIONS_SHOWN;
+    if (!http_query_value(x, "limit", &text))
+        return 0;
+    if (!span_to_u64(text, &limit))
+        return err_set(e, ERR_UNPROCESSABLE, "query parameter \"limit\" must be a number, not \"%.*s\"",
+                       SPAN_ARGS(span_slice(text, 0, 100)));
+    *ret = limit > EXECUTIONS_SHOWN_MAX ? EXECUTIONS_SHOWN_MAX : (size_t)limit;
+    return 0;
 }
 
 static void add_record(struct spearlet *s, struct json_out *out, json_node *object, const struct execution *record) {
@@ -82,12 +87,16 @@ static void on_task_of_executions(void *ctx, struct function *f, const struct er
     struct listing listing = *(struct listing *)ctx;
     struct spearlet *s = listing.spearlet;
     struct execution *records[EXECUTIONS_SHOWN_MAX];
+    struct err bad;
+    size_t max = 0, total;
     free(ctx);
-    if (!f) {
+    if (f && read_limit(listing.x, &max, &bad) < 0)
+        e = &bad;
+    if (e) {
         http_api_refuse(listing.x, e);
         return;
     }
-    size_t count = executions_of_task(s->executions, span_of(f->task->task_id), records, read_limit(listing.x));
+    size_t count = executions_of_task(s->executions, span_of(f->task->task_id), records, max, &total);
     struct json_out *out = json_out_new();
     json_node *root = json_out_object(out);
     json_node *array = json_add_array(out, root, "executions");
@@ -95,6 +104,7 @@ static void on_task_of_executions(void *ctx, struct function *f, const struct er
         add_record(s, out, json_push_object(out, array), records[i]);
         execution_unref(records[i]);
     }
+    json_add_i64(out, root, "total_count", (int64_t)total);
     http_respond_json(listing.x, 200, out);
 }
 

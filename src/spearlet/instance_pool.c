@@ -1,17 +1,17 @@
-// The queue of a task on one loop, and how many instances it has.
+// How many instances a task has on one loop, and which request each of them serves.
 //
 // A creation that fails answers everybody who waits with its error and is not tried again until the next request: a
 // broken module costs one preparation a request, not a loop of them. When other instances of the task do run, waiting
-// goes on instead, and adding one pauses for a second. Next step: pool_member.c.
+// goes on instead, and adding one pauses for a second. A node that has all the instances it may have shares them: the pool lines up for one
+// (instance_slots.h), idle instances make room at once, and one that is busy does after its turn when another task has none. The queue is
+// pool_queue.c. Next step: pool_member.c.
 #include "spearlet/instance_pool.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "spearlet/pool_member.h"
 
-#include <inttypes.h>
-
-enum { START_PAUSE_US = 1000 * 1000 };
+enum { START_PAUSE_US = 1000 * 1000, TURN_US = 100 * 1000 };
 
 // ---- the pools of a loop
 
@@ -19,6 +19,8 @@ static struct instance_pool *find_pool(struct service_loop *l, struct span task_
     struct string_node *node = string_table_find(&l->pools, task_id);
     return node ? CONTAINER_OF(node, struct instance_pool, node) : NULL;
 }
+
+static void on_slot(void *arg);
 
 static struct instance_pool *pool_of(struct service_loop *l, struct function *f) {
     const struct task *task = f->task;
@@ -32,6 +34,7 @@ static struct instance_pool *pool_of(struct service_loop *l, struct function *f)
     pool->function = function_ref(f);
     pool->share = function_share(max, l->index, loops);
     pool->keep = function_share(min, l->index, loops);
+    pool->slot = (struct slot_waiter){.function = pool->function, .loop = l->loop, .granted = on_slot, .arg = pool};
     string_table_add(&l->pools, &pool->node, span_of(pool->function->task->task_id));
     return pool;
 }
@@ -46,103 +49,7 @@ static void free_pool(struct instance_pool *pool) {
         l->emptied(l);
 }
 
-// ---- the queue
-
-static void append(struct instance_pool *pool, struct function_call *call) {
-    call->previous = pool->queue_last;
-    call->next = NULL;
-    if (pool->queue_last)
-        pool->queue_last->next = call;
-    else
-        pool->queue_first = call;
-    pool->queue_last = call;
-    call->is_queued = true;
-    if (!call->fresh)
-        pool->queued++;
-}
-
-static void prepend(struct instance_pool *pool, struct function_call *call) {
-    call->previous = NULL;
-    call->next = pool->queue_first;
-    if (call->next)
-        call->next->previous = call;
-    else
-        pool->queue_last = call;
-    pool->queue_first = call;
-    call->is_queued = true;
-    if (!call->fresh)
-        pool->queued++;
-}
-
-static void unlink_call(struct instance_pool *pool, struct function_call *call) {
-    if (call->previous)
-        call->previous->next = call->next;
-    else
-        pool->queue_first = call->next;
-    if (call->next)
-        call->next->previous = call->previous;
-    else
-        pool->queue_last = call->previous;
-    call->is_queued = false;
-    if (!call->fresh)
-        pool->queued--;
-    if (call->is_counted)
-        atomic_fetch_sub(&call->function->waiting, 1);
-    call->is_counted = false;
-}
-
-// It waits no more, whatever comes now: out of the queue, or away from the instance that starts for it alone.
-static void end_waiting(struct function_call *call) {
-    loop_timer_cancel(TAKE(call->timer));
-    service_count(call->pool->loop, SERVICE_WAITING, -1);
-    if (call->is_queued)
-        unlink_call(call->pool, call);
-    if (call->member) {
-        call->member->call = NULL;
-        call->member = NULL;
-    }
-}
-
-static void fail_waiting(struct function_call *call, const struct err *e) {
-    struct service_loop *l = call->pool->loop;
-    end_waiting(call);
-    call->pool = NULL;
-    call->outcome.error = *e;
-    service_finish(l, call);
-}
-
-static void fail_queue(struct instance_pool *pool, const struct err *e) {
-    while (pool->queue_first)
-        fail_waiting(pool->queue_first, e);
-}
-
-static void on_deadline(void *arg) {
-    struct function_call *call = arg;
-    struct instance_pool *pool = call->pool;
-    struct err e;
-    call->timer = NULL;
-    err_set(&e, ERR_EXECUTION_TIMEOUT,
-            "%s (%" PRIu64 " ms) passed while the request waited for an instance of task \"%s\" "
-            "(%zu on this loop: %zu starting, %zu stopping)",
-            call->time_name, call->time_ms, pool->function->task->name, pool->total, pool->starting, pool->leaving);
-    fail_waiting(call, &e);
-    instance_pool_settle(pool);
-}
-
-// It is in the queue.
-static void begin_waiting(struct instance_pool *pool, struct function_call *call) {
-    uint64_t now_us = clock_monotonic_us();
-    uint64_t left_us = call->deadline_us > now_us ? call->deadline_us - now_us : 0;
-    service_count(pool->loop, SERVICE_WAITING, 1);
-    call->timer = loop_timer_start(pool->loop->loop, (left_us + 999) / 1000, on_deadline, call);
-}
-
-void instance_pool_again(struct instance_pool *pool, struct function_call *call) {
-    prepend(pool, call);
-    begin_waiting(pool, call);
-}
-
-// ---- starting and serving
+// ---- starting
 
 static bool has_room(const struct instance_pool *pool) {
     return pool->total < pool->share;
@@ -153,47 +60,79 @@ static bool may_start(const struct instance_pool *pool) {
     return has_room(pool) && !paused;
 }
 
+// ---- the node's instances
+
 struct idlest {
-    const struct instance_pool *except;
     struct pool_member *member;
 };
 
 static void look_for_idlest(void *ctx, struct string_node *node) {
     struct idlest *found = ctx;
     struct pool_member *m = CONTAINER_OF(node, struct instance_pool, node)->ready_last;
-    if (m && m->pool != found->except && (!found->member || m->idle_since_us < found->member->idle_since_us))
+    if (m && (!found->member || m->idle_since_us < found->member->idle_since_us))
         found->member = m;
 }
 
-static struct pool_member *idlest_of_others(struct instance_pool *pool) {
-    struct idlest found = {.except = pool};
-    string_table_each(&pool->loop->pools, look_for_idlest, &found);
+static struct pool_member *idlest_of(struct service_loop *l) {
+    struct idlest found = {0};
+    string_table_each(&l->pools, look_for_idlest, &found);
     return found.member;
 }
 
-// One of the node's instances: when all are taken, the idlest of another task makes room.
-static bool take_instance(struct instance_pool *pool) {
-    if (service_take_instance(pool->loop))
+void instance_pool_make_room(struct service_loop *l) {
+    if (!instance_slots_wanted(service_slots(l)))
+        return;
+    struct pool_member *idlest = idlest_of(l);
+    if (idlest)
+        pool_member_leave(idlest, service_settings(l)->node.stop_grace_ms);
+}
+
+static bool take_slot(struct instance_pool *pool) {
+    if (pool->slot_in_hand) {
+        pool->slot_in_hand = false;
         return true;
-    struct pool_member *idlest = idlest_of_others(pool);
-    if (!idlest)
+    }
+    return instance_slots_take(service_slots(pool->loop), pool->function);
+}
+
+// There is one for it now, or as soon as an idle instance has made room.
+static bool can_take_slot(struct instance_pool *pool) {
+    struct instance_slots *slots = service_slots(pool->loop);
+    return instance_slots_free(slots) || (!instance_slots_wanted(slots) && idlest_of(pool->loop));
+}
+
+static bool needs_slot(const struct instance_pool *pool) {
+    if (pool->closing || !pool->queue_first)
         return false;
-    pool_member_leave(idlest, service_settings(pool->loop)->node.stop_grace_ms);
-    return service_take_instance(pool->loop);
+    return pool->queue_first->fresh ? has_room(pool) : pool->starting < pool->queued && may_start(pool);
 }
 
-static bool can_take_instance(struct instance_pool *pool) {
-    return service_has_instance(pool->loop) || idlest_of_others(pool);
+static void on_slot(void *arg) {
+    struct instance_pool *pool = arg;
+    instance_slots_arrived(service_slots(pool->loop), &pool->slot);
+    pool->in_line = false;
+    pool->slot_in_hand = true;
+    instance_pool_settle(pool);
 }
 
-static void fail_without_room(struct instance_pool *pool) {
-    struct err e;
-    if (pool->total > 0)
-        return; // one of its own will be free, or gone, sooner or later
-    err_set(&e, ERR_RESOURCE_EXHAUSTED, "the node has instances-max = %zu instances already",
-            service_settings(pool->loop)->instances_max);
-    fail_queue(pool, &e);
+// After everything that could be had was taken: waits for what is still missing, or no longer.
+static void line_up(struct instance_pool *pool) {
+    struct instance_slots *slots = service_slots(pool->loop);
+    if (pool->slot_in_hand) {
+        pool->slot_in_hand = false;
+        instance_slots_give(slots, pool->function);
+    }
+    if (!needs_slot(pool)) {
+        pool->in_line = pool->in_line && !instance_slots_leave(slots, &pool->slot);
+    } else if (!pool->in_line) {
+        pool->in_line = true;
+        instance_slots_wait(slots, &pool->slot);
+        instance_pool_make_room(pool->loop);
+        service_make_room_elsewhere(pool->loop);
+    }
 }
+
+// ---- serving
 
 // For a call that wants an instance of its own.
 static bool serve_fresh(struct instance_pool *pool, struct function_call *call) {
@@ -202,11 +141,9 @@ static bool serve_fresh(struct instance_pool *pool, struct function_call *call) 
             pool_member_leave(pool->ready_last, service_settings(pool->loop)->node.stop_grace_ms);
         return false;
     }
-    if (!take_instance(pool)) {
-        fail_without_room(pool);
+    if (!take_slot(pool))
         return false;
-    }
-    unlink_call(pool, call);
+    pool_queue_unlink(pool, call);
     pool_member_start(pool, call); // its deadline goes on
     return true;
 }
@@ -217,30 +154,38 @@ static bool serve(struct instance_pool *pool, struct function_call *call) {
     struct pool_member *m = pool->ready_first;
     if (!m)
         return false;
-    end_waiting(call);
+    if (pool_queue_shed_first(pool))
+        return true;
+    pool_queue_end_waiting(call);
     pool_member_run(m, call);
     return true;
 }
 
+// What scale.min wants is started while the node has room; nobody has to make some for it.
 static void start_missing(struct instance_pool *pool) {
-    while (pool->starting < pool->queued && may_start(pool)) {
-        if (!take_instance(pool)) {
-            fail_without_room(pool);
-            return;
-        }
+    while (pool->starting < pool->queued && may_start(pool) && take_slot(pool))
         pool_member_start(pool, NULL);
-    }
-    while (pool->total - pool->leaving < pool->keep && !pool->keep_paused && may_start(pool) && take_instance(pool))
+    while (pool->total - pool->leaving < pool->keep && !pool->keep_paused && may_start(pool) && take_slot(pool))
         pool_member_start(pool, NULL);
 }
 
-void instance_pool_settle(struct instance_pool *pool) {
+void instance_pool_hold(struct instance_pool *pool) {
+    pool->holds++;
+}
+
+void instance_pool_release(struct instance_pool *pool) {
     while (!pool->closing && pool->queue_first && serve(pool, pool->queue_first))
         continue;
     if (!pool->closing)
         start_missing(pool);
-    if (pool->total == 0 && !pool->queue_first)
+    line_up(pool);
+    if (--pool->holds == 0 && pool->total == 0 && !pool->queue_first && !pool->in_line)
         free_pool(pool);
+}
+
+void instance_pool_settle(struct instance_pool *pool) {
+    instance_pool_hold(pool);
+    instance_pool_release(pool);
 }
 
 // ---- what members tell
@@ -279,11 +224,23 @@ static void make_ready(struct pool_member *m) {
     pool->ready_first = m;
 }
 
+// Others wait for an instance: an idle one goes at once; a busy one when it has had its turn, and they have too few.
+static bool must_yield(const struct pool_member *m, uint64_t now_us) {
+    const struct instance_pool *pool = m->pool;
+    struct instance_slots *slots = service_slots(pool->loop);
+    if (!instance_slots_wanted(slots))
+        return false;
+    bool had_its_turn = m->invocations > 0 && now_us - m->begun_us >= TURN_US;
+    return !pool->queue_first || (had_its_turn && instance_slots_should_yield(slots, pool->function));
+}
+
 void instance_pool_released(struct pool_member *m) {
     struct instance_pool *pool = m->pool;
     make_ready(m);
     m->idle_since_us = clock_monotonic_us();
-    if (!pool->queue_first) {
+    if (must_yield(m, m->idle_since_us)) {
+        pool_member_leave(m, service_settings(pool->loop)->node.stop_grace_ms);
+    } else if (!pool->queue_first) {
         m->was_idle = true;
         watch_idle(pool);
     }
@@ -298,7 +255,7 @@ void instance_pool_started(struct pool_member *m) {
         pool->starting--;
     if (m->single_use && m->call) {
         struct function_call *call = m->call;
-        end_waiting(call);
+        pool_queue_end_waiting(call);
         pool_member_run(m, call);
         return;
     }
@@ -312,31 +269,21 @@ void instance_pool_start_failed(struct pool_member *m, const struct err *e) {
     pool->keep_paused = true;
     if (m->single_use) {
         if (m->call)
-            fail_waiting(m->call, e);
+            pool_queue_fail(m->call, e);
         return;
     }
     bool others_serve = pool->total > pool->leaving + pool->starting;
     if (others_serve)
         pool->start_pause_us = clock_monotonic_us() + START_PAUSE_US;
     else
-        fail_queue(pool, e);
+        pool_queue_fail_all(pool, e);
 }
 
 // ---- requests
 
-static int check_queue(struct instance_pool *pool, struct function_call *call, struct err *e) {
-    const struct task *task = pool->function->task;
-    bool is_covered = (may_start(pool) && can_take_instance(pool)) || (!call->fresh && pool->starting > pool->queued);
-    if (is_covered)
-        return 0;
-    if (atomic_fetch_add(&pool->function->waiting, 1) >= task->limits.queue_max) {
-        atomic_fetch_sub(&pool->function->waiting, 1);
-        return err_set(e, ERR_RESOURCE_EXHAUSTED,
-                       "the queue of task \"%s\" is full: queue.max = %" PRIu32 " requests wait", task->name,
-                       task->limits.queue_max);
-    }
-    call->is_counted = true;
-    return 0;
+// An instance is, or will be, started for it.
+static bool is_covered(struct instance_pool *pool, const struct function_call *call) {
+    return (may_start(pool) && can_take_slot(pool)) || (!call->fresh && pool->starting > pool->queued);
 }
 
 static void reject(struct service_loop *l, struct function_call *call, const struct err *e) {
@@ -355,14 +302,15 @@ static void submit(struct instance_pool *pool, struct function_call *call) {
         pool_member_run(pool->ready_first, call);
         return;
     }
-    if (check_queue(pool, call, &e) < 0) {
+    instance_pool_hold(pool);
+    if (!is_covered(pool, call) && pool_queue_admit(pool, call, &e) < 0) {
+        call->outcome.retry_after_s = pool_queue_retry_after_s(pool);
         reject(pool->loop, call, &e);
     } else {
         service_admitted(pool->loop, call);
-        append(pool, call);
-        begin_waiting(pool, call);
+        pool_queue_add(pool, call);
     }
-    instance_pool_settle(pool);
+    instance_pool_release(pool);
 }
 
 void instance_pool_submit(struct service_loop *l, struct function_call *call) {
@@ -391,24 +339,26 @@ void instance_pool_cancel(struct function_call *call) {
         return;
     }
     err_set(&e, ERR_EXECUTION_TERMINATED, "execution %s was cancelled while it waited", call->record->execution_id);
-    fail_waiting(call, &e);
-    instance_pool_settle(pool);
+    instance_pool_hold(pool);
+    pool_queue_fail(call, &e);
+    instance_pool_release(pool);
 }
 
 // ---- the end of a pool
 
 static void close_pool(struct instance_pool *pool, uint64_t grace_ms, const struct err *e) {
+    instance_pool_hold(pool);
     pool->closing = true;
-    fail_queue(pool, e);
+    pool_queue_fail_all(pool, e);
     loop_timer_cancel(TAKE(pool->idle));
     for (struct pool_member *m = pool->members, *next; m; m = next) {
         next = m->next;
         if (m->call && !m->call->is_running)
-            fail_waiting(m->call, e);
+            pool_queue_fail(m->call, e);
         if (m->state != MEMBER_BROKEN) // one that is broken leaves by itself
             pool_member_leave(m, grace_ms);
     }
-    instance_pool_settle(pool);
+    instance_pool_release(pool);
 }
 
 void instance_pool_drop(struct service_loop *l, struct span task_id) {

@@ -23,6 +23,8 @@ struct service_loop {
 
 // A request for the task: it will be finished (service_finish), now or later.
 void instance_pool_submit(struct service_loop *l, struct function_call *call);
+// Somebody waits for an instance of the node: the idlest one of this loop goes.
+void instance_pool_make_room(struct service_loop *l);
 // Starts what scale.min wants on this loop.
 void instance_pool_warm(struct service_loop *l, struct function *f);
 // Ends the call with ExecutionTerminated; a running guest is killed.

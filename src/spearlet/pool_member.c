@@ -68,7 +68,7 @@ static void set_leaving(struct pool_member *m) {
         m->pool->starting--;
     if (m->state != MEMBER_BROKEN) {
         m->pool->leaving++;
-        service_count(m->pool->loop, SERVICE_INSTANCES, -1);
+        instance_slots_give(service_slots(m->pool->loop), m->pool->function);
     }
     m->state = MEMBER_LEAVING;
 }
@@ -100,7 +100,7 @@ static void on_changed(void *ctx, struct instance *instance, enum instance_state
     take_from_ready(m);
     m->state = MEMBER_BROKEN;
     m->pool->leaving++;
-    service_count(m->pool->loop, SERVICE_INSTANCES, -1);
+    instance_slots_give(service_slots(m->pool->loop), m->pool->function);
     m->callbacks_due++;
     loop_post(m->pool->loop->loop, discard_broken, m); // not from inside the runtime
 }
@@ -218,9 +218,16 @@ static void try_again(struct pool_member *m, struct function_call *call) {
     call->is_running = false;
     call->outcome.instance_id[0] = '\0';
     call->outcome.started_ms = 0;
-    instance_pool_again(pool, call);
+    pool_queue_add_first(pool, call);
     go_on(m);
     instance_pool_settle(pool); // it is still there: the call is in its queue, or with one of its members
+}
+
+// Of what its guest answered, well or not: how long a request keeps an instance.
+static void note_time(struct pool_member *m, const struct err *e) {
+    uint64_t now_us = clock_monotonic_us();
+    if (!e || (e->kind == ERR_RUNTIME_ERROR && instance_state(m->instance) == INSTANCE_READY))
+        service_times_note(&m->pool->times, now_us, now_us - m->running_since_us);
 }
 
 static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
@@ -235,6 +242,7 @@ static void on_invoked(void *ctx, struct invocation_result *result, const struct
         return;
     }
     take_result(call, result, e);
+    note_time(m, e);
     call->pool = NULL;
     go_on(m);
     service_finish(l, call); // last: whoever waits has the instance by now
@@ -256,7 +264,8 @@ void pool_member_run(struct pool_member *m, struct function_call *call) {
     call->member = m;
     call->is_running = true;
     call->runs_on = m->pool->loop->loop;
-    note_waiting(call, m, clock_monotonic_us());
+    m->running_since_us = clock_monotonic_us();
+    note_waiting(call, m, m->running_since_us);
     m->invocations++;
     m->callbacks_due++;
     service_count(m->pool->loop, SERVICE_RUNNING, 1);

@@ -1,5 +1,5 @@
-// An instance in its pool: started, ready, running, and on its way out. Shared by instance_pool.c, pool_member.c and
-// call_output.c only.
+// An instance in its pool: started, ready, running, and on its way out. Shared by instance_pool.c, pool_queue.c, pool_member.c
+// and call_output.c only.
 //
 //   STARTING ─▶ READY ⇄ RUNNING        any ─▶ LEAVING ─▶ freed
 //               READY ─▶ BROKEN ─▶ LEAVING   (its worker died while it was idle)
@@ -9,6 +9,7 @@
 #define SPEAR_SPEARLET_POOL_MEMBER_H
 
 #include "spearlet/function_service.h"
+#include "spearlet/service_times.h"
 
 struct instance_pool {
     struct string_node node; // by task id
@@ -25,6 +26,11 @@ struct instance_pool {
     struct loop_timer *idle; // when the first idle instance is due, or earlier
     uint64_t start_pause_us; // no instance is added before this
     bool keep_paused;        // starting one for scale.min failed: not before the next request
+    struct slot_waiter slot; // for one more of the node's instances
+    bool in_line;            // waits for it, or it is on its way
+    bool slot_in_hand;       // it has come, and is not used yet
+    struct service_times times;
+    unsigned holds; // by who goes on with it; it is not freed before
     bool closing;
 };
 
@@ -43,7 +49,7 @@ struct pool_member {
     unsigned callbacks_due;
     uint64_t grace_ms;
     int64_t created_ms;
-    uint64_t begun_us, idle_since_us, invocations;
+    uint64_t begun_us, idle_since_us, running_since_us, invocations;
 };
 
 // pool_member.c
@@ -52,12 +58,28 @@ void pool_member_run(struct pool_member *m, struct function_call *call);        
 void pool_member_leave(struct pool_member *m, uint64_t grace_ms);                   // harmless when it leaves already
 void pool_member_cancel(struct pool_member *m);                                     // what it runs
 
+// pool_queue.c: requests that wait. None of them settles the pool, but a deadline that passes.
+// Lets the request wait by the limits of task and node, or not: ERR_RESOURCE_EXHAUSTED says which, and the value.
+int pool_queue_admit(struct instance_pool *pool, struct function_call *call, struct err *e);
+void pool_queue_add(struct instance_pool *pool, struct function_call *call);
+void pool_queue_add_first(struct instance_pool *pool, struct function_call *call); // it waited before
+void pool_queue_unlink(struct instance_pool *pool, struct function_call *call);    // its deadline goes on
+// It waits no more, whatever comes now: out of the queue, or away from the instance that starts for it alone.
+void pool_queue_end_waiting(struct function_call *call);
+void pool_queue_fail(struct function_call *call, const struct err *e);
+void pool_queue_fail_all(struct instance_pool *pool, const struct err *e);
+// True when the first one would be late for certain: it has been told so.
+bool pool_queue_shed_first(struct instance_pool *pool);
+// When it is worth asking again, by how long the queue takes to drain.
+uint32_t pool_queue_retry_after_s(const struct instance_pool *pool);
+
 // instance_pool.c
+// While somebody goes on with a pool that what he calls may empty; release settles it, and is his last call on it.
+void instance_pool_hold(struct instance_pool *pool);
+void instance_pool_release(struct instance_pool *pool);
 void instance_pool_started(struct pool_member *m);
 void instance_pool_start_failed(struct pool_member *m, const struct err *e); // the member is LEAVING already
-void instance_pool_again(struct instance_pool *pool,
-                         struct function_call *call); // to the head of the queue; settle it afterwards
-void instance_pool_released(struct pool_member *m);   // its call is over; it is not LEAVING
+void instance_pool_released(struct pool_member *m);                          // its call is over; it is not LEAVING
 void instance_pool_settle(
     struct instance_pool *pool); // something changed: serves, starts, or goes away; last call on it
 

@@ -34,6 +34,12 @@ void request_body_free(struct request_body *body) {
 
 int request_body_hold(struct request_body *body, uint64_t n, struct err *e) {
     struct payload_budget *budget = body->budget;
+    uint64_t alone = body->beside_bytes + body->held_bytes + n;
+    if (alone > budget->max_bytes)
+        return err_set(e, ERR_PAYLOAD_TOO_LARGE,
+                       "the request takes %" PRIu64 " bytes or more, alone more than payload-memory-max = %" PRIu64
+                       " bytes",
+                       alone, budget->max_bytes);
     uint64_t before = atomic_fetch_add_explicit(&budget->held_bytes, n, memory_order_relaxed);
     if (before + n <= budget->max_bytes) {
         body->held_bytes += n;
@@ -47,8 +53,14 @@ int request_body_hold(struct request_body *body, uint64_t n, struct err *e) {
 }
 
 static void set_too_large(struct reading *r) {
-    err_set(&r->error, ERR_PAYLOAD_TOO_LARGE, "the request's body is larger than %s = %" PRIu64 " bytes", r->limit_name,
-            r->max_bytes);
+    int64_t length = http_content_length(r->x);
+    if (length >= 0)
+        err_set(&r->error, ERR_PAYLOAD_TOO_LARGE,
+                "the request's body of %" PRId64 " bytes is larger than %s = %" PRIu64 " bytes", length, r->limit_name,
+                r->max_bytes);
+    else
+        err_set(&r->error, ERR_PAYLOAD_TOO_LARGE, "the request's body is larger than %s = %" PRIu64 " bytes",
+                r->limit_name, r->max_bytes);
 }
 
 // After an error the rest is read and dropped by the server, up to the limit.
@@ -81,6 +93,10 @@ void request_body_read(struct http_exchange *x, struct payload_budget *budget, u
     *r = (struct reading){.x = x, .max_bytes = max_bytes, .limit_name = limit_name, .done = done, .ctx = ctx};
     r->body = request_body_new(budget, max_bytes);
     int64_t length = http_content_length(x);
+    if (max_bytes > budget->max_bytes) {
+        r->max_bytes = max_bytes = budget->max_bytes; // it could never be held
+        r->limit_name = "payload-memory-max";
+    }
     if (length > 0 && (uint64_t)length <= max_bytes)
         buf_reserve(&r->body->bytes, length < RESERVE_BYTES ? (size_t)length : RESERVE_BYTES);
     if (http_has_body(x))

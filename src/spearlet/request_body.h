@@ -1,6 +1,6 @@
 // The bytes of a request, held in memory and counted against a ceiling that all requests share.
 //
-// Each one is bounded by its own limit (413); the sum of what is held at a moment by `payload-memory-max` (503).
+// Each one is bounded by its own limit and by `payload-memory-max` (413), the sum of what is held at a moment by the latter (503).
 #ifndef SPEAR_SPEARLET_REQUEST_BODY_H
 #define SPEAR_SPEARLET_REQUEST_BODY_H
 
@@ -19,11 +19,12 @@ struct request_body {
     struct buf bytes;
     struct payload_budget *budget;
     uint64_t held_bytes;
+    uint64_t beside_bytes; // that the same request holds elsewhere
 };
 
 struct request_body *request_body_new(struct payload_budget *budget, size_t max_bytes);
 void request_body_free(struct request_body *body); // NULL allowed
-// Counts n more bytes. ERR_RESOURCE_EXHAUSTED.
+// Counts n more bytes. ERR_RESOURCE_EXHAUSTED; ERR_PAYLOAD_TOO_LARGE when the request alone is more than there may be.
 int request_body_hold(struct request_body *body, uint64_t n, struct err *e);
 
 // Collects the exchange's body and calls done once, later or now: with the body, which is the receiver's from then on, or

@@ -56,7 +56,7 @@ class Looks(spearlet_tool.SpearletTestCase):
         body = self.spearlet.request("GET", "/tasks/known").json()
         self.assertEqual((body["task_id"], body["config"]), (task, {"scale.max": "3"}))
         self.assertEqual([t["task_id"] for t in self.spearlet.request("GET", "/tasks").json()["tasks"]], [task])
-        self.assertEqual(self.spearlet.request("GET", f"/tasks/{task}/executions").json(), {"executions": []})
+        self.assertEqual(self.spearlet.request("GET", f"/tasks/{task}/executions").json(), {"executions": [], "total_count": 0})
 
     def test_failed_executions_have_records(self):
         task = self.sms.deploy(b"no module", "broken")

@@ -111,7 +111,7 @@ class Pool(spearlet_tool.SpearletTestCase):
         self.wait_instances(2, "ready")
         harness.together(*[lambda: self.shout(task, b"x")] * 16)
         kept = {i["instance_id"] for i in self.wait_instances(2)}
-        time.sleep(0.5)  # that nothing happens can only be seen by waiting
+        harness.wait_until(lambda: all(i["idle_ms"] > 400 for i in self.instances()), what="instances idle beyond their time")
         self.assertEqual({i["instance_id"] for i in self.instances()}, kept)
 
     def test_many_at_once(self):
@@ -161,15 +161,6 @@ class Ceiling(spearlet_tool.SpearletTestCase):
         callers = harness.Together([lambda: self.invoke(task, b"700")] * 8)
         answers = callers.join()
         self.assertEqual(sorted(a.status for a in answers), [200] * 5 + [503] * 3)  # two ran, three waited
-
-    def test_none_makes_room(self):
-        busy, other = self.deploy("sleep.wasm"), self.deploy("hello.wasm")
-        callers = harness.Together([lambda: self.invoke(busy, b"1500")] * 3)  # the third waits, for one of its own
-        self.wait_running(2)
-        answer = self.invoke(other)
-        self.assert_problem(answer, 503, "RESOURCE_EXHAUSTED", "instances-max")
-        self.assertEqual([a.status for a in callers.join()], [200] * 3)
-        self.assertEqual(self.invoke(other).status, 200)
 
 
 class Looked(spearlet_tool.SpearletTestCase):
