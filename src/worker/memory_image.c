@@ -82,10 +82,23 @@ struct putting {
     uint8_t *memory;
     size_t next;       // kept page that comes next
     size_t idle_pages; // pages of zeros so far
+    uint8_t *dropped;  // nothing is left to do before it
     bool lost;         // a kept page was not told
 };
 
-// Up to `bytes` of pages that are to be zero.
+static uint8_t *next_kept(const struct putting *p) {
+    const struct memory_image *image = p->image;
+    return p->memory + (p->next < image->count ? (size_t)image->pages[p->next] * PAGE_BYTES : image->bytes);
+}
+
+// All up to the next kept page in one request: touched pages may lie far from each other.
+static void drop(struct putting *p, uint8_t *start) {
+    p->dropped = next_kept(p);
+    if (p->dropped > start && madvise(start, (size_t)(p->dropped - start), MADV_DONTNEED))
+        memset(start, 0, (size_t)(p->dropped - start));
+}
+
+// `bytes` of pages that are to be zero.
 static void clear(struct putting *p, uint8_t *start, size_t bytes) {
     size_t room = MEMORY_IMAGE_IDLE_PAGES_MAX - p->idle_pages, stay = bytes / PAGE_BYTES;
     if (stay > room)
@@ -94,21 +107,20 @@ static void clear(struct putting *p, uint8_t *start, size_t bytes) {
         if (!is_zero(start + i * PAGE_BYTES))
             memset(start + i * PAGE_BYTES, 0, PAGE_BYTES);
     p->idle_pages += stay;
-    start += stay * PAGE_BYTES;
-    bytes -= stay * PAGE_BYTES;
-    if (bytes && madvise(start, bytes, MADV_DONTNEED))
-        memset(start, 0, bytes);
+    if (stay * PAGE_BYTES < bytes)
+        drop(p, start + stay * PAGE_BYTES);
 }
 
 static void put_back_run(void *ctx, uint8_t *start, size_t bytes) {
     struct putting *p = ctx;
     const struct memory_image *image = p->image;
     for (uint8_t *end = start + bytes; start < end && !p->lost;) {
-        uint8_t *kept = p->next < image->count ? p->memory + (size_t)image->pages[p->next] * PAGE_BYTES : end;
+        uint8_t *kept = next_kept(p);
         p->lost = kept < start;
         if (kept != start) {
             uint8_t *stop = kept > start && kept < end ? kept : end;
-            clear(p, start, (size_t)(stop - start));
+            if (start >= p->dropped)
+                clear(p, start, (size_t)(stop - start));
             start = stop;
             continue;
         }
@@ -122,6 +134,6 @@ static void put_back_run(void *ctx, uint8_t *start, size_t bytes) {
 
 // Every kept page was touched when the image was taken, so a scan that does not tell one cannot be relied on.
 bool memory_image_put_back(const struct memory_image *image, uint8_t *memory) {
-    struct putting p = {.image = image, .memory = memory};
+    struct putting p = {.image = image, .memory = memory, .dropped = memory};
     return each_touched(memory, image->bytes, put_back_run, &p) && !p.lost && p.next == image->count;
 }
