@@ -438,6 +438,9 @@ class Together:
         except BaseException as error:  # handed on by join
             self.errors.append(error)
 
+    def is_running(self):
+        return any(thread.is_alive() for thread in self.threads)
+
     def join(self, timeout_s=120):
         deadline = time.monotonic() + timeout_s
         for thread in self.threads:

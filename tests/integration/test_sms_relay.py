@@ -384,7 +384,7 @@ class Deletion(RelayCase):
         self.node(lambda request: release.wait(60))
         began = time.monotonic()
         self.assertEqual(self.sms.request("DELETE", "/api/v1/tasks/task").status, 200)
-        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertLess(time.monotonic() - began, 5)
 
 
 if __name__ == "__main__":
