@@ -1,51 +1,47 @@
 // What crosses between spearlet and spear-worker: plain data, fixed sizes, one machine, one build.
 //
 //   spearlet ──(A) spawn socket, SOCK_SEQPACKET──▶ zygote ──clone──▶ worker (one process per instance, or per preparation)
-//   spearlet ◀─(B) control socket, SOCK_SEQPACKET, one per worker──▶ worker
-//   spearlet ◀─(C) shared memory, one memfd per worker──▶ worker: payloads in, output, log and texts out
+//   spearlet ◀─(B) control socket, SOCK_SEQPACKET, one per worker──▶ worker: its birth and its end
+//   spearlet ◀─(C) shared memory, one memfd per worker──▶ worker: invocations (ipc/ring.h), payloads in, output, log and texts out
+//   spearlet ◀─(D) eventfd, one per worker── worker: there is something new in (C)
 //
-// (A) carries ipc_spawn with three descriptors, and two more for each directory granted. The zygote clones with CLONE_PARENT, so the worker is spearlet's own child: its end is seen
+// (A) carries ipc_spawn with four descriptors, and two more for each directory granted. The zygote clones with CLONE_PARENT, so the worker is spearlet's own child: its end is seen
 // and its status reaped through the pidfd, and it outlives a zygote that dies. The zygote answers on (B) with ipc_spawned and
 // the pidfd before the child says anything; a child that cannot start answers ipc_failed there.
 // (B) carries one struct per message. Neither side trusts the other's bytes: spearlet treats a malformed message as a broken worker, kills
-// it and fails its invocation.
-// (C) is laid out by spearlet, which keeps its own copy of the layout and clamps every length it reads back.
+// it and fails its invocation. A worker looks at it when the ring's `attention` grew.
+// (C) is laid out by spearlet, which keeps its own copy of the layout and of every index, and clamps every length it reads back.
 //
-// Room for growth: ipc_host_call … are reserved for guest calls that spearlet does for a worker; a ring in (C) can
-// replace ipc_invoke without touching the rest.
+// Room for growth: ipc_host_call … are reserved for guest calls that spearlet does for a worker.
 #ifndef SPEAR_IPC_WORKER_PROTOCOL_H
 #define SPEAR_IPC_WORKER_PROTOCOL_H
 
 #include <stdint.h>
 
 enum {
-    IPC_VERSION = 4,
+    IPC_VERSION = 5,
     IPC_TEXT_MAX = 1024,
     IPC_GRANTS_MAX = 16,
     IPC_GUEST_PATH_MAX = 255,
-    IPC_FD_COUNT_MAX = 3 + 2 * IPC_GRANTS_MAX
+    IPC_FD_COUNT_MAX = 4 + 2 * IPC_GRANTS_MAX
 };
 
 enum ipc_type {
-    IPC_SPAWN = 1,   // A: spearlet → zygote
-    IPC_SPAWNED,     // B: zygote → spearlet, with the pidfd
-    IPC_READY,       // B: worker → spearlet: module loaded (role serve), or prepared (role prepare, which then exits)
-    IPC_FAILED,      // B: worker or zygote → spearlet: could not start or prepare; the process exits
-    IPC_INVOKE,      // B: spearlet → worker
-    IPC_RESULT,      // B: worker → spearlet
-    IPC_STOP,        // B: spearlet → worker
-    IPC_STOPPED,     // B: worker → spearlet: the acknowledgement; the process exits after it
-    IPC_HOST_CALL,   // B: reserved
-    IPC_HOST_REPLY,  // B: reserved
-    IPC_OUTPUT,      // B: worker → spearlet: more of a streamed output is there
-    IPC_OUTPUT_TAKEN // B: spearlet → worker: so much of it was taken; one that comes too late is ignored
+    IPC_SPAWN = 1, // A: spearlet → zygote
+    IPC_SPAWNED,   // B: zygote → spearlet, with the pidfd
+    IPC_READY,     // B: worker → spearlet: module loaded (role serve), or prepared (role prepare, which then exits)
+    IPC_FAILED,    // B: worker or zygote → spearlet: could not start or prepare; the process exits
+    IPC_STOP,      // B: spearlet → worker
+    IPC_STOPPED,   // B: worker → spearlet: the acknowledgement; the process exits after it
+    IPC_HOST_CALL, // B: reserved
+    IPC_HOST_REPLY // B: reserved
 };
 
 struct ipc_header {
     uint16_t version; // IPC_VERSION
     uint16_t type;    // enum ipc_type
     uint32_t size;    // of the whole struct
-    uint64_t id;      // of the invocation, or 0
+    uint64_t id;      // of the stop, or 0
 };
 
 enum ipc_role {
@@ -53,17 +49,31 @@ enum ipc_role {
     IPC_ROLE_SERVE    // load the prepared module and answer invocations
 };
 
-// The areas of the shared memory (C), as offsets from its start; each page-aligned and within its size. Role prepare uses the output
-// area only, which should hold module_bytes + IPC_PREPARE_EXTRA_BYTES: a preparation adds exports, and table limits that are brought down may take a few bytes more.
+// The shared memory (C), as offsets from its start, each page-aligned and within its size: the ring, small areas for each of its slots, and one set of
+// areas that are as large as the task's limits allow. An invocation uses its slot's areas, so that several can wait; one whose input
+// does not fit there, or whose output is streamed, is given the large areas (IPC_INVOKE_LARGE), and then it is alone in the ring. One
+// whose output or log outgrows its slot moves to the large areas when every end before its own has been read (IPC_RESULT_LARGE).
+//
+// Role prepare uses the output area only, which should hold module_bytes + IPC_PREPARE_EXTRA_BYTES: a preparation adds
+// exports, and table limits that are brought down may take a few bytes more.
 enum { IPC_PREPARE_EXTRA_BYTES = 32 * 1024 };
+enum {
+    IPC_RING_SLOTS = 8,
+    IPC_SLOT_INPUT_BYTES = 80 * 1024, // strings, then the payload
+    IPC_SLOT_OUTPUT_BYTES = 64 * 1024,
+    IPC_SLOT_LOG_BYTES = 16 * 1024,
+    IPC_SLOT_REPLY_BYTES = 4 * 1024,
+    IPC_SLOT_BYTES = IPC_SLOT_INPUT_BYTES + IPC_SLOT_OUTPUT_BYTES + IPC_SLOT_LOG_BYTES + IPC_SLOT_REPLY_BYTES
+};
 struct ipc_layout {
     uint64_t size_bytes;
+    uint64_t ring_offset, ring_bytes;       // struct ipc_ring
+    uint64_t slots_offset, slots_bytes;     // IPC_SLOT_BYTES for each slot: input, output, log, reply
     uint64_t strings_offset, strings_bytes; // args, environment, function name, params: spearlet writes
     uint64_t payload_offset, payload_bytes; // the guest's stdin: spearlet writes
     uint64_t output_offset, output_bytes;   // the guest's stdout, or the prepared module: worker writes
     uint64_t log_offset, log_bytes;         // the guest's stderr: worker writes
     uint64_t reply_offset, reply_bytes;     // typed results as JSON text: worker writes
-    uint64_t progress_offset;               // a struct ipc_progress: worker writes
 };
 
 struct ipc_limits {
@@ -89,8 +99,8 @@ struct ipc_volume {
 };
 
 // Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
-// bytes for serve; read only); then for each grant the directory (O_PATH) and the file of its struct ipc_volume.
-enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_COUNT };
+// bytes for serve; read only), eventfd; then for each grant the directory (O_PATH) and the file of its struct ipc_volume.
+enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_WAKE, IPC_SPAWN_FD_COUNT };
 enum ipc_spawn_flag {
     IPC_SPAWN_KEEPS_STATE = 1
 }; // role serve: an invocation finds what earlier ones left (instance.reuse)
@@ -125,51 +135,46 @@ struct ipc_failed {
     char text[IPC_TEXT_MAX]; // NUL-terminated
 };
 
-// The strings area holds, each NUL-terminated and back to back: the function name ("" for the default entry), the params (JSON array text, "" for
-// none), arg_count arguments (argv[0] first), environment_count entries "KEY=value".
+// The strings, each NUL-terminated and back to back: the function name ("" for the default entry), the params (JSON array text, "" for
+// none), arg_count arguments (argv[0] first), environment_count entries "KEY=value". In a slot's input the payload follows them.
+enum ipc_invoke_flag { IPC_INVOKE_LARGE = 1 };
 struct ipc_invoke {
-    struct ipc_header header;
     uint64_t strings_bytes;
     uint64_t payload_bytes;
     uint32_t arg_count;
     uint32_t environment_count;
-    uint64_t stream_bytes; // 0: the output is gathered; else it is streamed through so much of the output area
+    uint32_t flags; // enum ipc_invoke_flag
+    uint32_t reserved;
+    uint64_t stream_bytes; // 0: the output is gathered; else it is streamed through so much of the (large) output area
 };
 
 // A streamed output: byte number n of it stands at n % stream_bytes of the output area, and no byte is written before the one that
-// was at its place is taken: the worker waits for that. Both counts begin at 0 with the invocation and only grow. spearlet says
-// IPC_OUTPUT_TAKEN when a quarter of the window has been taken since it last said so, not each time; so few of them wait unread.
+// was at its place is taken: the worker waits for that. Both counts (ipc/ring.h) begin at 0 with the invocation and only grow.
+// HAS_HEAD: the output begins with header fields as RFC 3875 §6 has them, which the guest gave by calls of module spear.
 enum { IPC_STREAM_BYTES = 256 * 1024 }; // at most; less when the output area is smaller
 enum ipc_output_flag { IPC_OUTPUT_HAS_HEAD = 1 };
-struct ipc_output {
-    struct ipc_header header;
-    uint64_t written_bytes; // in all
-    uint32_t flags;         // enum ipc_output_flag; the same in every message of an invocation
-    uint32_t reserved;
-};
-struct ipc_output_taken {
-    struct ipc_header header;
-    uint64_t taken_bytes; // in all
-};
 
-// HAS_HEAD: the output begins with header fields as RFC 3875 §6 has them, which the guest gave by calls of module spear.
-enum ipc_result_flag { IPC_RESULT_LOG_CUT = 1, IPC_RESULT_HAS_RESULTS = 2, IPC_RESULT_HAS_HEAD = 4 };
+// LARGE: output, log and reply stand in the large areas.
+enum ipc_result_flag {
+    IPC_RESULT_LOG_CUT = 1,
+    IPC_RESULT_HAS_RESULTS = 2,
+    IPC_RESULT_HAS_HEAD = 4,
+    IPC_RESULT_LARGE = 8
+};
 struct ipc_result {
-    struct ipc_header header;
     uint32_t kind; // enum err_kind; ERR_NONE is success
     int32_t exit_code;
     uint32_t flags;
     uint32_t reserved;
     uint64_t output_bytes, log_bytes, reply_bytes; // output_bytes is 0 when it was streamed
     uint64_t instantiate_us, run_us;
-    char text[IPC_TEXT_MAX]; // of the error
+    char text[IPC_TEXT_MAX]; // of the error; only written when there is one
 };
 
 // How far the running invocation is, so that something is known of one whose worker is killed. spearlet reads it when the process has
 // ended, and trusts no length in it. The bytes are written before the length that counts them.
 struct ipc_progress {
-    uint64_t invocation_id; // of the last one that was taken, set before anything of the guest runs
-    uint64_t output_bytes;  // of a gathered output
+    uint64_t output_bytes; // of a gathered output
     uint64_t log_bytes;
     uint64_t flags; // enum ipc_result_flag
 };

@@ -10,7 +10,7 @@
 
 struct worker {
     struct worker_config config;
-    bool ready, ending;
+    bool ready, busy, ending;
     struct err end;
 };
 
@@ -73,10 +73,11 @@ static void say_ended(void *arg) {
 static void say_result(void *arg) {
     struct worker *w = arg;
     struct worker_result result = {
+        .answer = {.exit_code = -1},
         .kind = ERR_NOT_SUPPORTED,
-        .exit_code = -1,
         .text = "this build of spearlet has no WebAssembly engine; build it with -Dwasmedge=enabled"};
-    w->config.events->result(w->config.ctx, &result);
+    w->busy = false;
+    w->config.events->result(w->config.ctx, 0, &result);
 }
 
 static void end(struct worker *w, const struct err *why) {
@@ -99,10 +100,31 @@ void worker_free(struct worker *w) {
     free(w);
 }
 
-int worker_invoke(struct worker *w, uint64_t id, const struct invocation *invocation, struct err *e) {
-    (void)id, (void)invocation, (void)e;
+unsigned worker_room(const struct worker *w) {
+    return w->ready && !w->busy && !w->ending;
+}
+
+int worker_invoke(struct worker *w, const struct invocation *invocation, unsigned *ret_slot, struct err *e) {
+    (void)invocation, (void)e;
+    w->busy = true;
+    *ret_slot = 0;
     ASSERT(loop_post(w->config.loop, say_result, w));
     return 0;
+}
+
+bool worker_withdraw(struct worker *w, unsigned slot) {
+    (void)w, (void)slot;
+    return false;
+}
+
+bool worker_has_finished(const struct worker *w, unsigned slot) {
+    (void)w, (void)slot;
+    return false;
+}
+
+bool invocation_is_large(const struct invocation *invocation) {
+    (void)invocation;
+    return false;
 }
 
 void worker_stop(struct worker *w) {
@@ -113,8 +135,8 @@ void worker_kill(struct worker *w, const struct err *why) {
     end(w, why);
 }
 
-bool worker_leftover(const struct worker *w, struct worker_leftover *ret) {
-    (void)w, (void)ret;
+bool worker_leftover(const struct worker *w, unsigned slot, struct worker_leftover *ret) {
+    (void)w, (void)slot, (void)ret;
     return false;
 }
 
@@ -123,8 +145,23 @@ int worker_pid(const struct worker *w) {
     return 0;
 }
 
-void worker_output_taken(struct worker *w, uint64_t bytes) {
-    (void)w, (void)bytes;
+void worker_output_taken(struct worker *w, unsigned slot, uint64_t bytes) {
+    (void)w, (void)slot, (void)bytes;
+}
+
+// ---- no rings
+
+struct worker_pump {
+    char nothing;
+};
+
+struct worker_pump *worker_pump_new(struct loop *loop) {
+    (void)loop;
+    return NEW(struct worker_pump);
+}
+
+void worker_pump_free(struct worker_pump *p) {
+    free(p);
 }
 
 int worker_output(const struct worker *w, uint64_t *ret_offset) {

@@ -35,7 +35,7 @@ void instance_give_back(struct instance *i) {
 
 static void instance_free(struct instance *i) {
     struct runtime *r = i->runtime;
-    ASSERT(!i->worker && !i->start_waiters && !i->stop_waiters && !i->running.runs);
+    ASSERT(!i->worker && !i->start_waiters && !i->stop_waiters && i->running_count == 0);
     if (i->previous)
         i->previous->next = i->next;
     else
@@ -44,6 +44,7 @@ static void instance_free(struct instance *i) {
         i->next->previous = i->previous;
     instance_give_back(i);
     loop_timer_cancel(i->stop_timer);
+    loop_timer_cancel(i->deadline_timer);
     free(i->task_id);
     free(i);
 }
@@ -122,12 +123,12 @@ static void on_ready(void *ctx, uint64_t module_bytes) {
     instance_release(i);
 }
 
-static void on_result(void *ctx, const struct worker_result *result) {
-    invocation_answered(ctx, result);
+static void on_result(void *ctx, unsigned slot, struct worker_result *result) {
+    invocation_answered(ctx, slot, result);
 }
 
-static void on_output(void *ctx, struct span bytes, bool has_head) {
-    invocation_output(ctx, bytes, has_head);
+static void on_output(void *ctx, unsigned slot, struct span bytes, bool has_head) {
+    invocation_output(ctx, slot, bytes, has_head);
 }
 
 static void answer_start_failed(struct instance *i, const struct err *why) {
@@ -155,7 +156,7 @@ static void on_ended(void *ctx, const struct err *why) {
         instance_move_start_failed(i);
     else
         instance_move_unhealthy(i);
-    invocation_lost(i, ended, why);
+    invocations_lost(i, ended, why);
     answer_start_failed(i, why);
     if (was_stopping)
         answer_all(i, &i->stop_waiters, NULL);
@@ -168,10 +169,16 @@ const struct worker_events instance_worker_events = {
 
 // ---- start
 
+// Who wants to be alone with the worker, or finds what others left there, has it to himself.
+static unsigned depth_of(const struct task_limits *l) {
+    return l->isolation_strict || l->instance_reuse ? 1 : IPC_RING_SLOTS;
+}
+
 static void start_worker(struct instance *i) {
     const struct task_limits *l = &i->limits;
     struct worker_config config = {.shared = i->runtime->shared,
                                    .loop = i->runtime->loop,
+                                   .pump = i->runtime->pump,
                                    .role = IPC_ROLE_SERVE,
                                    .module_fd = i->module->fd,
                                    .module_bytes = i->module->size_bytes,
@@ -181,6 +188,7 @@ static void start_worker(struct instance *i) {
                                    .log_bytes = l->log_bytes,
                                    .open_files = l->open_files,
                                    .keeps_state = l->instance_reuse,
+                                   .depth = depth_of(l),
                                    .grants = i->grants,
                                    .grant_count = i->volume_count,
                                    .start_ms = i->runtime->shared->config.start_time_ms,
@@ -256,7 +264,10 @@ static void set_grace(struct instance *i, uint64_t grace_ms) {
 
 static void begin_stop(struct instance *i, uint64_t grace_ms) {
     bool starting = i->state == INSTANCE_STARTING;
+    struct err why = {0};
+    err_set(&why, ERR_EXECUTION_TERMINATED, "instance %s was stopped before the invocation began", i->id);
     instance_move_stopping(i);
+    invocations_take_back(i, &why);
     if (!starting)
         worker_stop(i->worker);
     set_grace(i, starting ? 0 : grace_ms); // nothing is lost with a worker that only starts

@@ -15,6 +15,7 @@ struct runtime {
     struct runtime_shared *shared;
     struct loop *loop;
     struct artifact_source *source;
+    struct worker_pump *pump;
     bool configured;
     struct instance *instances; // all there are
     unsigned holds;             // of all of them together: what must end before the runtime is closed
@@ -30,14 +31,13 @@ struct instance_waiter {
     void *ctx;
 };
 
+// In flight: it runs, or waits behind others in the worker's ring.
 struct running_invocation {
     bool runs;
-    uint64_t id; // on the control socket
+    uint64_t number; // in the order in which they were given
     char *execution_id;
     uint64_t begun_us, deadline_us, time_ms;
     const char *time_name;
-    struct loop_timer *timer;
-    struct cpu_limit *cpu;
     void (*output)(void *ctx, struct span bytes, bool has_head); // NULL: gathered
     void (*done)(void *ctx, struct invocation_result *result, const struct err *e);
     void *ctx;
@@ -62,7 +62,12 @@ struct instance {
     struct instance_waiter *start_waiters, *stop_waiters;
     struct loop_timer *stop_timer;
     uint64_t stop_until_us, stop_grace_ms;
-    struct running_invocation running;
+    struct running_invocation running[IPC_RING_SLOTS]; // by slot
+    unsigned running_count;
+    uint64_t invocation_number;        // of the newest
+    struct cpu_limit *cpu;             // of the oldest
+    struct loop_timer *deadline_timer; // due at the first deadline, or earlier
+    uint64_t deadline_timer_us;        // when it is due
     void (*changed)(void *ctx, struct instance *instance, enum instance_state state);
     void *changed_ctx;
 };
@@ -89,11 +94,13 @@ void instance_move_stopped(struct instance *i);
 
 // ---- invocation.c
 // The worker answered. The move back to ready is done here.
-void invocation_answered(struct instance *i, const struct worker_result *result);
+void invocation_answered(struct instance *i, unsigned slot, struct worker_result *result);
 // A piece of its streamed output came.
-void invocation_output(struct instance *i, struct span bytes, bool has_head);
-// The worker has ended. Called after the instance moved on; nothing happens when no invocation ran.
-void invocation_lost(struct instance *i, const struct worker *ended, const struct err *why);
+void invocation_output(struct instance *i, unsigned slot, struct span bytes, bool has_head);
+// Those behind the oldest that have not begun are done, later, without having begun.
+void invocations_take_back(struct instance *i, const struct err *why);
+// The worker is gone. Called after the instance moved on.
+void invocations_lost(struct instance *i, const struct worker *ended, const struct err *why);
 
 // ---- runtime.c
 void runtime_check_closed(struct runtime *r);

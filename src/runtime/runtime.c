@@ -92,6 +92,7 @@ int runtime_new(const struct runtime_config *config, struct runtime **ret, struc
     r->source = config->artifact_source ? config->artifact_source : config->shared->sms_source;
     r->configured = config->spearlet_config != NULL;
     r->keep_alive = keep_alive;
+    r->pump = worker_pump_new(r->loop);
     if (r->configured && r->shared->configured)
         worker_host_warm_up(r->shared->workers);
     *ret = r;
@@ -112,6 +113,7 @@ static void finish_close(void *arg) {
     struct runtime *r = arg;
     for (struct instance *i = r->instances; i; i = i->next)
         instance_give_back(i);
+    worker_pump_free(r->pump);
     uv_close((uv_handle_t *)r->keep_alive, free_handle);
     r->keep_alive = NULL;
     r->close_done(r->close_ctx);

@@ -130,19 +130,27 @@ struct invocation_result {
     bool log_cut;
     bool has_head; // the output begins with header fields (RFC 3875 §6) that the guest gave by calls of module spear
     struct span results_json; // empty: none
-    bool
-        untouched; // the worker ended, for no reason of ours, before it took the invocation: it may be given to another instance
+    // The guest has not seen the invocation, and it may be given to another instance: the worker ended, or was given up, before it began it.
+    bool untouched;
     uint64_t instantiate_us, run_us;
 };
-// Runs one invocation in the instance; one at a time: a second one while it runs is ResourceExhausted. Not ready: InstanceNotFound naming the state.
+// Runs one invocation in the instance. Several may be given at a time (instance_room); they run one after the other, each from the module's first
+// state. One more than there is room for is ResourceExhausted. Not ready: InstanceNotFound naming the state.
 // done gets a result in every case (exit code, log and what output there was) and the error, if any: RuntimeError with the trap or the signal
 // translated, ExecutionTimeout, ExecutionTerminated (stopped or cancelled), InstanceDestroyed, InvalidRequest (no such export, wrong params),
 // ResourceExhausted (a limit, by name and value), NotSupported (a build without the engine).
 void invoke(struct instance *instance, const struct invocation *invocation,
             void (*done)(void *ctx, struct invocation_result *result, const struct err *e), void *ctx);
+// How many more can be given now: up to 8 in all, 1 with isolation=strict or instance.reuse.
+size_t instance_room(const struct instance *instance);
+// A large one is given only to an instance that has nothing to do: its output is streamed, or its payload and texts are more than 80 KiB.
+bool invocation_is_large(const struct invocation *invocation);
+// Those that wait behind a running one come back: done gets `untouched`, later.
+void take_back_invocations(struct instance *instance);
 // So many more bytes that `output` gave are dealt with. Also from inside of it. Nothing happens when that execution does not run.
 void invocation_output_taken(struct instance *instance, const char *execution_id, uint64_t bytes);
-// Ends the running invocation, if its execution_id is this one: the worker is killed, done gets ExecutionTerminated. False if it is not running.
+// Ends the invocation with this execution_id: done gets ExecutionTerminated. If it runs, the worker is killed; those that wait behind it may go
+// elsewhere. False if there is none.
 bool cancel_invocation(struct instance *instance, const char *execution_id);
 
 // Sends Stop, waits for the acknowledgement and reaps the process; after grace_ms it is killed (0: at once). A running invocation may end within the grace

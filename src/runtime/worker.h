@@ -12,16 +12,13 @@
 #include "runtime/shared.h"
 
 struct worker;
-struct module;
+struct worker_pump;
 
-// What the worker said about an invocation; every length is clamped, the spans point into shared memory until the next invocation.
+// What the worker said about an invocation, copied out of the shared memory; every length was checked.
 struct worker_result {
-    enum err_kind kind; // ERR_NONE: success
-    int exit_code;
-    bool log_cut, has_head;
-    struct span output, log, results_json; // output is empty when it was streamed
-    uint64_t instantiate_us, run_us;
-    const char *text; // of the error
+    struct invocation_result answer; // its output is empty when it was streamed
+    enum err_kind kind;              // ERR_NONE: success
+    const char *text;                // of the error
 };
 
 // What was there of an invocation when its worker ended; the spans point into the shared memory.
@@ -34,8 +31,9 @@ struct worker_events {
     void (*ready)(void *ctx,
                   uint64_t module_bytes); // module_bytes: of the prepared module in the output area (role prepare)
     // A piece of a streamed output, in shared memory: to be copied at once. It counts as taken when worker_output_taken says so.
-    void (*output)(void *ctx, struct span bytes, bool has_head);
-    void (*result)(void *ctx, const struct worker_result *result);
+    void (*output)(void *ctx, unsigned slot, struct span bytes, bool has_head);
+    // The slot's invocation is over; the heap texts of `result` may be taken out of it.
+    void (*result)(void *ctx, unsigned slot, struct worker_result *result);
     // `why` has ERR_NONE after an acknowledged Stop, or a preparation that said ready; else what ended it.
     void (*ended)(void *ctx, const struct err *why);
 };
@@ -49,6 +47,7 @@ struct worker_grant {
 struct worker_config {
     struct runtime_shared *shared;
     struct loop *loop;
+    struct worker_pump *pump; // of the loop; NULL for role prepare
     enum ipc_role role;
     int module_fd; // the owner's, until `ended`
     uint64_t module_bytes;
@@ -56,6 +55,7 @@ struct worker_config {
     uint64_t payload_bytes, output_bytes, log_bytes;
     uint64_t open_files;               // limit.open_files
     bool keeps_state;                  // instance.reuse
+    unsigned depth;                    // invocations it may be given at a time, up to IPC_RING_SLOTS
     const struct worker_grant *grants; // the owner's, until `ended`
     size_t grant_count;
     uint64_t start_ms; // not ready by then: killed
@@ -66,19 +66,31 @@ struct worker_config {
 // Never NULL; what goes wrong is told by `ended`.
 struct worker *worker_start(const struct worker_config *config);
 void worker_free(struct worker *w); // after `ended`
-// Only when ready and no invocation runs. InvalidRequest when the strings are too long; ResourceExhausted when the payload is.
-int worker_invoke(struct worker *w, uint64_t id, const struct invocation *invocation, struct err *e);
-// So many more bytes of the running invocation's streamed output are gone from us: the guest may write as many again.
-void worker_output_taken(struct worker *w, uint64_t bytes);
+// How many more invocations it can be given now; a large one (invocation_is_large) only when none is in flight.
+unsigned worker_room(const struct worker *w);
+// Only when there is room. It is known by *ret_slot until its result came or it was withdrawn. InvalidRequest when the strings are
+// too long; ResourceExhausted when the payload is.
+int worker_invoke(struct worker *w, const struct invocation *invocation, unsigned *ret_slot, struct err *e);
+// True: the guest has not seen this invocation and never will, nothing more is told of it.
+bool worker_withdraw(struct worker *w, unsigned slot);
+// Its result is there and about to be told.
+bool worker_has_finished(const struct worker *w, unsigned slot);
+// So many more bytes of the invocation's streamed output are gone from us: the guest may write as many again.
+void worker_output_taken(struct worker *w, unsigned slot, uint64_t bytes);
 // Asks it to stop after what it does now; `ended` follows when it does.
 void worker_stop(struct worker *w);
 // SIGKILL; `why` is what `ended` will say (the first one counts).
 void worker_kill(struct worker *w, const struct err *why);
-// In `ended`: what the invocation left that ran then; output is empty when it was streamed. False when nothing of its guest has run: none
-// ran, or the worker had not taken it.
-bool worker_leftover(const struct worker *w, struct worker_leftover *ret);
+// In `ended`: what an invocation left that was in flight then; output is empty when it was streamed. False when nothing of its guest
+// has run: the worker had not begun it.
+bool worker_leftover(const struct worker *w, unsigned slot, struct worker_leftover *ret);
 int worker_pid(const struct worker *w); // 0: none (yet)
 // The descriptor of the shared memory and where its output area is.
 int worker_output(const struct worker *w, uint64_t *ret_offset);
+
+// ---- worker_ring.c
+// Once per loop: looks at the rings of the workers that have something to do, at the end of every turn of the loop, and wakes them.
+struct worker_pump *worker_pump_new(struct loop *loop);
+void worker_pump_free(struct worker_pump *p); // when its workers have ended
 
 #endif

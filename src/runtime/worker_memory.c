@@ -1,4 +1,4 @@
-// Shared memory of a worker: layout, writing an invocation, reading a result with suspicion. The messages are worker_process.c.
+// Shared memory of a worker: layout, writing an invocation, reading a result with suspicion. The ring is worker_ring.c.
 #include "runtime/worker_memory.h"
 
 #include "base/mem.h"
@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,12 +23,13 @@ static uint64_t place(struct ipc_layout *layout, uint64_t *offset, uint64_t size
 
 static void lay_out(struct ipc_layout *l, uint64_t payload_bytes, uint64_t output_bytes, uint64_t log_bytes) {
     memset(l, 0, sizeof *l);
+    l->ring_bytes = place(l, &l->ring_offset, sizeof(struct ipc_ring));
+    l->slots_bytes = place(l, &l->slots_offset, (uint64_t)IPC_RING_SLOTS * IPC_SLOT_BYTES);
     l->strings_bytes = place(l, &l->strings_offset, WORKER_STRINGS_BYTES);
     l->payload_bytes = place(l, &l->payload_offset, payload_bytes);
     l->output_bytes = place(l, &l->output_offset, output_bytes);
     l->log_bytes = place(l, &l->log_offset, log_bytes);
     l->reply_bytes = place(l, &l->reply_offset, WORKER_REPLY_BYTES);
-    place(l, &l->progress_offset, sizeof(struct ipc_progress));
 }
 
 int worker_memory_init(struct worker_memory *m, uint64_t payload_bytes, uint64_t output_bytes, uint64_t log_bytes,
@@ -61,77 +63,131 @@ void worker_memory_done(struct worker_memory *m) {
     m->fd = -1;
 }
 
-// Appends a NUL-terminated string to the strings area. False when it is full.
-static bool put(struct worker_memory *m, uint64_t *used_bytes, struct span text) {
-    if (text.n + 1 > m->layout.strings_bytes - *used_bytes)
-        return false;
-    char *to = m->base + m->layout.strings_offset + *used_bytes;
-    if (text.n > 0)
-        memcpy(to, text.p, text.n);
-    to[text.n] = '\0';
-    *used_bytes += text.n + 1;
-    return true;
+struct ipc_ring *worker_memory_ring(const struct worker_memory *m) {
+    return (struct ipc_ring *)(void *)(m->base + m->layout.ring_offset);
 }
 
-static bool put_all(struct worker_memory *m, uint64_t *used_bytes, const char *const *texts, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (!put(m, used_bytes, span_of(texts[i])))
-            return false;
-    return true;
+static char *slot_at(const struct worker_memory *m, unsigned slot) {
+    return m->base + m->layout.slots_offset + (size_t)slot * IPC_SLOT_BYTES;
 }
 
-int worker_memory_write(struct worker_memory *m, const struct invocation *v, struct ipc_invoke *message,
-                        struct err *e) {
+// ---- what goes in
+
+static uint64_t strings_bytes(const struct invocation *v) {
+    uint64_t bytes = v->function.n + v->params_json.n + 2;
+    for (size_t i = 0; i < v->arg_count; i++)
+        bytes += strlen(v->args[i]) + 1;
+    for (size_t i = 0; i < v->environment_count; i++)
+        bytes += strlen(v->environment[i]) + 1;
+    return bytes;
+}
+
+bool invocation_is_large(const struct invocation *v) {
+    return v->output || v->payload.n > IPC_SLOT_INPUT_BYTES || strings_bytes(v) > IPC_SLOT_INPUT_BYTES - v->payload.n;
+}
+
+static int check(const struct worker_memory *m, const struct invocation *v, uint64_t bytes, struct err *e) {
     if (v->payload.n > m->layout.payload_bytes)
         return err_set(e, ERR_RESOURCE_EXHAUSTED, "a payload of %zu bytes is more than limit.payload_bytes (%llu)",
                        v->payload.n, (unsigned long long)m->layout.payload_bytes);
     if (span_find(v->function, '\0') < v->function.n || span_find(v->params_json, '\0') < v->params_json.n)
         return err_set(e, ERR_INVALID_REQUEST, "a function name or its params hold a NUL byte");
-    uint64_t used_bytes = 0;
-    if (!put(m, &used_bytes, v->function) || !put(m, &used_bytes, v->params_json) ||
-        !put_all(m, &used_bytes, v->args, v->arg_count) ||
-        !put_all(m, &used_bytes, v->environment, v->environment_count))
+    if (bytes > m->layout.strings_bytes)
         return err_set(e, ERR_INVALID_REQUEST,
                        "function name, params, arguments and environment together are more than %llu bytes",
                        (unsigned long long)m->layout.strings_bytes);
-    if (v->payload.n > 0)
-        memcpy(m->base + m->layout.payload_offset, v->payload.p, v->payload.n);
-    message->strings_bytes = used_bytes;
-    message->payload_bytes = v->payload.n;
-    message->arg_count = (uint32_t)v->arg_count;
-    message->environment_count = (uint32_t)v->environment_count;
     return 0;
 }
 
-int worker_memory_read(const struct worker_memory *m, const struct ipc_result *r, struct span *ret_output,
-                       struct span *ret_log, struct span *ret_reply) {
-    const struct ipc_layout *l = &m->layout;
-    if (r->output_bytes > l->output_bytes || r->log_bytes > l->log_bytes || r->reply_bytes > l->reply_bytes)
+static char *put(char *to, struct span text) {
+    if (text.n > 0)
+        memcpy(to, text.p, text.n);
+    to[text.n] = '\0';
+    return to + text.n + 1;
+}
+
+static char *put_all(char *to, const char *const *texts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        to = stpcpy(to, texts[i]) + 1;
+    return to;
+}
+
+int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *v, struct err *e) {
+    struct ipc_invoke *invoke = &worker_memory_ring(m)->slots[slot].invoke;
+    uint64_t bytes = strings_bytes(v);
+    bool large = invocation_is_large(v);
+    if (check(m, v, bytes, e) < 0)
         return -1;
-    *ret_output = span_make(m->base + l->output_offset, r->output_bytes);
-    *ret_log = span_make(m->base + l->log_offset, r->log_bytes);
-    *ret_reply = span_make(m->base + l->reply_offset, r->reply_bytes);
+    char *strings = large ? m->base + m->layout.strings_offset : slot_at(m, slot);
+    char *payload = large ? m->base + m->layout.payload_offset : strings + bytes;
+    char *at = put(put(strings, v->function), v->params_json);
+    at = put_all(put_all(at, v->args, v->arg_count), v->environment, v->environment_count);
+    ASSERT((uint64_t)(at - strings) == bytes);
+    if (v->payload.n > 0)
+        memcpy(payload, v->payload.p, v->payload.n);
+    *invoke = (struct ipc_invoke){.strings_bytes = bytes,
+                                  .payload_bytes = v->payload.n,
+                                  .arg_count = (uint32_t)v->arg_count,
+                                  .environment_count = (uint32_t)v->environment_count,
+                                  .flags = large ? IPC_INVOKE_LARGE : 0};
+    if (v->output)
+        invoke->stream_bytes = m->layout.output_bytes < IPC_STREAM_BYTES ? m->layout.output_bytes : IPC_STREAM_BYTES;
     return 0;
+}
+
+// ---- what comes out
+
+// The worker can change its words at any time: they are read once.
+static void copy_result(const struct ipc_result *from, struct ipc_result *to) {
+    memcpy(to, from, offsetof(struct ipc_result, text));
+    atomic_signal_fence(memory_order_seq_cst);
+    to->text[0] = '\0';
+    if (to->kind != ERR_NONE)
+        memcpy(to->text, from->text, sizeof to->text);
+    atomic_signal_fence(memory_order_seq_cst);
+    to->text[sizeof to->text - 1] = '\0';
 }
 
 static uint64_t at_most(uint64_t n, uint64_t max) {
     return n < max ? n : max;
 }
 
-bool worker_memory_read_progress(const struct worker_memory *m, uint64_t id, struct worker_leftover *ret) {
+// The areas as they are, whole.
+static void find_areas(const struct worker_memory *m, unsigned slot, bool large, struct worker_claim *ret) {
     const struct ipc_layout *l = &m->layout;
+    const char *output = slot_at(m, slot) + IPC_SLOT_INPUT_BYTES, *log = output + IPC_SLOT_OUTPUT_BYTES;
+    if (large) {
+        ret->output = span_make(m->base + l->output_offset, l->output_bytes);
+        ret->log = span_make(m->base + l->log_offset, l->log_bytes);
+        ret->reply = span_make(m->base + l->reply_offset, l->reply_bytes);
+    } else {
+        ret->output = span_make(output, at_most(l->output_bytes, IPC_SLOT_OUTPUT_BYTES));
+        ret->log = span_make(log, at_most(l->log_bytes, IPC_SLOT_LOG_BYTES));
+        ret->reply = span_make(log + IPC_SLOT_LOG_BYTES, at_most(l->reply_bytes, IPC_SLOT_REPLY_BYTES));
+    }
+}
+
+int worker_memory_read(const struct worker_memory *m, unsigned slot, struct worker_claim *ret) {
+    struct ipc_result *r = &ret->result;
+    copy_result(&worker_memory_ring(m)->slots[slot].result, r);
+    find_areas(m, slot, (r->flags & IPC_RESULT_LARGE) != 0, ret);
+    if (r->output_bytes > ret->output.n || r->log_bytes > ret->log.n || r->reply_bytes > ret->reply.n)
+        return -1;
+    ret->output.n = r->output_bytes;
+    ret->log.n = r->log_bytes;
+    ret->reply.n = r->reply_bytes;
+    return 0;
+}
+
+void worker_memory_read_progress(const struct worker_memory *m, unsigned slot, struct worker_leftover *ret) {
+    struct worker_claim areas;
     struct ipc_progress p;
-    if (!m->base)
-        return false;
-    memcpy(&p, m->base + l->progress_offset, sizeof p);
-    if (p.invocation_id != id)
-        return false;
-    *ret = (struct worker_leftover){.output =
-                                        span_make(m->base + l->output_offset, at_most(p.output_bytes, l->output_bytes)),
-                                    .log = span_make(m->base + l->log_offset, at_most(p.log_bytes, l->log_bytes)),
+    memcpy(&p, &worker_memory_ring(m)->slots[slot].progress, sizeof p);
+    find_areas(m, slot, (p.flags & IPC_RESULT_LARGE) != 0, &areas);
+    *ret = (struct worker_leftover){.output = span_slice(areas.output, 0, at_most(p.output_bytes, areas.output.n)),
+                                    .log = span_slice(areas.log, 0, at_most(p.log_bytes, areas.log.n)),
                                     .log_cut = p.flags & IPC_RESULT_LOG_CUT,
                                     .has_head = p.flags & IPC_RESULT_HAS_HEAD};
-    return true;
 }
 
 static void shrink_area(struct worker_memory *m, uint64_t offset, uint64_t area_bytes, uint64_t used_bytes) {

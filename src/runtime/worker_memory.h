@@ -5,7 +5,7 @@
 #ifndef SPEAR_RUNTIME_WORKER_MEMORY_H
 #define SPEAR_RUNTIME_WORKER_MEMORY_H
 
-#include "ipc/worker_protocol.h"
+#include "ipc/ring.h"
 #include "runtime/worker.h"
 
 enum { WORKER_STRINGS_BYTES = 1024 * 1024, WORKER_REPLY_BYTES = 64 * 1024 };
@@ -20,14 +20,17 @@ struct worker_memory {
 int worker_memory_init(struct worker_memory *m, uint64_t payload_bytes, uint64_t output_bytes, uint64_t log_bytes,
                        struct err *e);
 void worker_memory_done(struct worker_memory *m);
-// Writes an invocation's strings and payload. InvalidRequest, ResourceExhausted.
-int worker_memory_write(struct worker_memory *m, const struct invocation *invocation, struct ipc_invoke *message,
-                        struct err *e);
-// The areas as the worker's result claims them. -1 when a length is larger than its area.
-int worker_memory_read(const struct worker_memory *m, const struct ipc_result *result, struct span *ret_output,
-                       struct span *ret_log, struct span *ret_reply);
-// What an invocation had written when its worker ended, every length clamped. False when the worker never took it.
-bool worker_memory_read_progress(const struct worker_memory *m, uint64_t id, struct worker_leftover *ret);
+struct ipc_ring *worker_memory_ring(const struct worker_memory *m);
+// Writes an invocation's strings and payload, and what the slot says of them. InvalidRequest, ResourceExhausted.
+int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *invocation, struct err *e);
+// What the slot's result claims, with lengths that were checked against its areas, in shared memory. -1 when one is larger.
+struct worker_claim {
+    struct ipc_result result; // our copy; its text has an end
+    struct span output, log, reply;
+};
+int worker_memory_read(const struct worker_memory *m, unsigned slot, struct worker_claim *ret);
+// What an invocation had written when its worker ended, every length clamped.
+void worker_memory_read_progress(const struct worker_memory *m, unsigned slot, struct worker_leftover *ret);
 // Gives large areas back after an invocation, so that idle workers stay small.
 void worker_memory_shrink(struct worker_memory *m, uint64_t payload_bytes, uint64_t output_bytes, uint64_t log_bytes);
 

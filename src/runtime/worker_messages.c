@@ -16,8 +16,6 @@ union message {
     struct ipc_spawned spawned;
     struct ipc_ready ready;
     struct ipc_failed failed;
-    struct ipc_result result;
-    struct ipc_output output;
     struct ipc_stopped stopped;
 };
 
@@ -84,10 +82,6 @@ static size_t expected_size(uint16_t type) {
         return sizeof(struct ipc_ready);
     case IPC_FAILED:
         return sizeof(struct ipc_failed);
-    case IPC_RESULT:
-        return sizeof(struct ipc_result);
-    case IPC_OUTPUT:
-        return sizeof(struct ipc_output);
     case IPC_STOPPED:
         return sizeof(struct ipc_stopped);
     default:
@@ -101,8 +95,9 @@ static bool well_formed(const struct received *r) {
            (size_t)r->size == expected_size(h->type);
 }
 
-// A guest's process may not answer in the name of kinds that are not its own (a missing task, say).
-static bool kind_allowed(uint32_t kind) {
+// ---- what the messages mean
+
+bool worker_kind_allowed(uint32_t kind) {
     switch (kind) {
     case ERR_NONE:
     case ERR_RUNTIME_ERROR:
@@ -120,8 +115,6 @@ static bool kind_allowed(uint32_t kind) {
         return false;
     }
 }
-
-// ---- what the messages mean
 
 static void on_spawned(struct worker *w, struct received *r) {
     if (w->pidfd >= 0 || r->fd < 0) {
@@ -146,7 +139,7 @@ static void on_ready(struct worker *w, const struct ipc_ready *ready) {
 
 static void on_failed(struct worker *w, struct ipc_failed *failed) {
     failed->text[IPC_TEXT_MAX - 1] = '\0';
-    if (!kind_allowed(failed->kind) || failed->kind == ERR_NONE) {
+    if (!worker_kind_allowed(failed->kind) || failed->kind == ERR_NONE) {
         worker_broke_protocol(w, "it failed with an unknown kind of error");
         return;
     }
@@ -154,53 +147,6 @@ static void on_failed(struct worker *w, struct ipc_failed *failed) {
     if (w->pidfd >= 0)
         return;                     // it ends now
     w->kill_reason = w->last_words; // of the zygote, about a child that it could not make
-}
-
-// The bytes from `from` on, up to the end of the window.
-static void give_output(struct worker *w, uint64_t from, uint64_t n, bool has_head) {
-    const struct ipc_layout *l = &w->memory.layout;
-    const char *p = w->memory.base + l->output_offset + from % w->stream_bytes;
-    w->config.events->output(w->config.ctx, span_make(p, n), has_head);
-}
-
-static void on_output(struct worker *w, const struct ipc_output *m) {
-    uint64_t from = w->output_written, n = m->written_bytes - from;
-    if (w->invocation_id == 0 || m->header.id != w->invocation_id || w->stream_bytes == 0 || m->written_bytes <= from ||
-        n > w->stream_bytes - (from - w->output_taken)) {
-        worker_broke_protocol(w, "it wrote output where there is no room, or none is wanted");
-        return;
-    }
-    uint64_t straight = w->stream_bytes - from % w->stream_bytes;
-    bool has_head = (m->flags & IPC_OUTPUT_HAS_HEAD) != 0;
-    w->output_written = m->written_bytes;
-    give_output(w, from, n < straight ? n : straight, has_head);
-    if (n > straight)
-        give_output(w, from + straight, n - straight, has_head);
-}
-
-static void on_result(struct worker *w, struct ipc_result *m) {
-    struct worker_result result = {.kind = (enum err_kind)m->kind,
-                                   .exit_code = m->exit_code,
-                                   .log_cut = (m->flags & IPC_RESULT_LOG_CUT) != 0,
-                                   .has_head = (m->flags & IPC_RESULT_HAS_HEAD) != 0,
-                                   .instantiate_us = m->instantiate_us,
-                                   .run_us = m->run_us,
-                                   .text = m->text};
-    m->text[IPC_TEXT_MAX - 1] = '\0';
-    if (w->invocation_id == 0 || m->header.id != w->invocation_id || !kind_allowed(m->kind) ||
-        worker_memory_read(&w->memory, m, &result.output, &result.log, &result.results_json) < 0) {
-        worker_broke_protocol(w, "it answered what was not asked, or more than fits");
-        return;
-    }
-    if (w->stream_bytes)
-        result.output.n = 0;
-    if (!(m->flags & IPC_RESULT_HAS_RESULTS))
-        result.results_json = (struct span){NULL, 0};
-    uint64_t payload_bytes = w->payload_bytes;
-    w->invocation_id = 0;
-    w->config.events->result(w->config.ctx, &result);
-    if (w->invocation_id == 0) // else the areas are in use again
-        worker_memory_shrink(&w->memory, payload_bytes, result.output.n, result.log.n);
 }
 
 // The zygote died between making this worker and saying so: the worker's own message tells who it is.
@@ -230,12 +176,6 @@ static void act_on(struct worker *w, struct received *r) {
         break;
     case IPC_FAILED:
         on_failed(w, &r->message.failed);
-        break;
-    case IPC_RESULT:
-        on_result(w, &r->message.result);
-        break;
-    case IPC_OUTPUT:
-        on_output(w, &r->message.output);
         break;
     default:
         w->stopped = true;

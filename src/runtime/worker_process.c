@@ -3,13 +3,15 @@
 //   asking ─▶ (ipc_spawned, pidfd) starting ─▶ (ipc_ready) serving ─▶ (pidfd readable) reaped ─▶ ended
 //
 // The control socket is drained before the process is reaped, so that its last words are heard. A worker that says nonsense is killed. If the
-// zygote dies before it answers, the control socket closes without a word: then another zygote is asked. Messages are read in worker_messages.c.
+// zygote dies before it answers, the control socket closes without a word: then another zygote is asked. Messages are read in worker_messages.c,
+// invocations are worker_ring.c.
 #include "runtime/worker_internal.h"
 
 #include "base/mem.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -33,8 +35,8 @@ static void free_when_closed(struct worker *w) {
     if (!w->freed || w->handles_open > 0)
         return;
     worker_memory_done(&w->memory);
-    if (w->pidfd >= 0)
-        close(w->pidfd);
+    mem_close_fd(&w->pidfd);
+    mem_close_fd(&w->wake_fd);
     free(w);
 }
 
@@ -86,6 +88,9 @@ static void finish(struct worker *w, const siginfo_t *info) {
     loop_timer_cancel(w->timer);
     w->timer = NULL;
     close_control(w);
+    worker_pump_remove(w);
+    if (w->wake_fd >= 0)
+        uv_close((uv_handle_t *)&w->wake_poll, on_handle_closed);
     if (w->pidfd >= 0)
         uv_close((uv_handle_t *)&w->pid_poll, on_handle_closed);
     if (info)
@@ -97,6 +102,8 @@ static void on_pid(uv_poll_t *poll, int status, int poll_events) {
     (void)status, (void)poll_events;
     struct worker *w = poll->data;
     worker_read_messages(w, UINT_MAX); // all there can be: it is dead
+    while (worker_drain(w))
+        continue;
     siginfo_t info = {0};
     if (waitid(P_PIDFD, (id_t)w->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0)
         finish(w, &info);
@@ -243,7 +250,7 @@ static void ask_zygote(struct worker *w) {
     }
     struct ipc_spawn request;
     fill_request(w, &request);
-    int fds[IPC_FD_COUNT_MAX] = {worker_end, w->memory.fd, w->config.module_fd};
+    int fds[IPC_FD_COUNT_MAX] = {worker_end, w->memory.fd, w->config.module_fd, w->wake_fd};
     add_grants(w, &request, fds);
     w->spawn_tries++;
     enum worker_host_answer answer = worker_host_spawn(w->config.shared->workers, &request, fds, &e);
@@ -252,19 +259,41 @@ static void ask_zygote(struct worker *w) {
     on_asked(w, answer, &e);
 }
 
+// The pump does the rest at the end of the turn.
+static void on_wake(uv_poll_t *poll, int status, int poll_events) {
+    (void)status, (void)poll_events;
+    struct worker *w = poll->data;
+    uint64_t count;
+    (void)!read(w->wake_fd, &count, sizeof count);
+}
+
+static int make_wake(struct worker *w, struct err *e) {
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->wake_fd < 0)
+        return err_set_sys(e, ERR_RESOURCE_EXHAUSTED, errno, "a worker's eventfd cannot be made");
+    ASSERT(uv_poll_init(&w->config.loop->uv, &w->wake_poll, w->wake_fd) == 0);
+    w->wake_poll.data = w;
+    w->handles_open++;
+    ASSERT(uv_poll_start(&w->wake_poll, UV_READABLE, on_wake) == 0);
+    return 0;
+}
+
 static void begin(void *arg) {
     struct worker *w = arg;
+    const struct worker_config *c = &w->config;
     struct err e = {0};
-    if (worker_memory_init(&w->memory, w->config.payload_bytes, w->config.output_bytes, w->config.log_bytes, &e) < 0)
+    if (worker_memory_init(&w->memory, c->payload_bytes, c->output_bytes, c->log_bytes, &e) < 0 || make_wake(w, &e) < 0)
         give_up(w, &e);
-    else
+    else {
+        ring_client_init(&w->ring, worker_memory_ring(&w->memory));
         ask_zygote(w);
+    }
 }
 
 struct worker *worker_start(const struct worker_config *config) {
     struct worker *w = NEW(struct worker);
     w->config = *config;
-    w->pidfd = w->memory.fd = -1;
+    w->pidfd = w->memory.fd = w->wake_fd = -1;
     ASSERT(loop_post(config->loop, begin, w));
     return w;
 }
@@ -301,50 +330,11 @@ static void send_message(struct worker *w, const void *message, size_t n) {
         worker_broke_protocol(w, "it does not read its messages");
 }
 
-static uint64_t stream_window(const struct ipc_layout *l) {
-    return l->output_bytes < IPC_STREAM_BYTES ? l->output_bytes : IPC_STREAM_BYTES;
-}
-
-int worker_invoke(struct worker *w, uint64_t id, const struct invocation *invocation, struct err *e) {
-    struct ipc_invoke message = {
-        .header = {.version = IPC_VERSION, .type = IPC_INVOKE, .size = sizeof message, .id = id}};
-    ASSERT(w->ready && w->invocation_id == 0);
-    if (worker_memory_write(&w->memory, invocation, &message, e) < 0)
-        return -1;
-    message.stream_bytes = w->stream_bytes = invocation->output ? stream_window(&w->memory.layout) : 0;
-    w->output_written = w->output_taken = w->output_told = 0;
-    w->invocation_id = id;
-    w->payload_bytes = invocation->payload.n;
-    send_message(w, &message, sizeof message);
-    return 0;
-}
-
-void worker_output_taken(struct worker *w, uint64_t bytes) {
-    if (w->invocation_id == 0)
-        return;
-    ASSERT(bytes <= w->output_written - w->output_taken);
-    w->output_taken += bytes;
-    uint64_t untold = w->output_taken - w->output_told;
-    if (untold == 0 || untold < w->stream_bytes / 4)
-        return;
-    struct ipc_output_taken message = {
-        .header = {.version = IPC_VERSION, .type = IPC_OUTPUT_TAKEN, .size = sizeof message, .id = w->invocation_id},
-        .taken_bytes = w->output_taken};
-    w->output_told = w->output_taken;
-    send_message(w, &message, sizeof message);
-}
-
 void worker_stop(struct worker *w) {
     struct ipc_stop message = {.header = {.version = IPC_VERSION, .type = IPC_STOP, .size = sizeof message}};
     send_message(w, &message, sizeof message);
-}
-
-bool worker_leftover(const struct worker *w, struct worker_leftover *ret) {
-    if (w->invocation_id == 0 || !worker_memory_read_progress(&w->memory, w->invocation_id, ret))
-        return false;
-    if (w->stream_bytes)
-        ret->output.n = 0;
-    return true;
+    w->stopping = true;
+    ring_call(&w->ring);
 }
 
 int worker_pid(const struct worker *w) {

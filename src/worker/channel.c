@@ -62,12 +62,8 @@ static size_t size_of(uint16_t type) {
     switch (type) {
     case IPC_SPAWN:
         return sizeof(struct ipc_spawn);
-    case IPC_INVOKE:
-        return sizeof(struct ipc_invoke);
     case IPC_STOP:
         return sizeof(struct ipc_stop);
-    case IPC_OUTPUT_TAKEN:
-        return sizeof(struct ipc_output_taken);
     default:
         return 0;
     }

@@ -9,9 +9,7 @@
 union channel_message {
     struct ipc_header header;
     struct ipc_spawn spawn;
-    struct ipc_invoke invoke;
     struct ipc_stop stop;
-    struct ipc_output_taken output_taken;
 };
 
 struct channel_fds {

@@ -25,14 +25,19 @@ static bool area_append(struct guest_area *area, const void *from, size_t n) {
 }
 
 // Bytes before lengths: the process may be killed between any two instructions.
-static void note_progress(const struct guest *g) {
+void guest_note_progress(const struct guest *g) {
     struct ipc_progress *p = g->progress;
     if (!p)
         return;
-    uint64_t flags = (g->log_cut ? IPC_RESULT_LOG_CUT : 0) | (g->has_head ? IPC_RESULT_HAS_HEAD : 0);
+    uint64_t flags = (g->log_cut ? IPC_RESULT_LOG_CUT : 0) | (g->has_head ? IPC_RESULT_HAS_HEAD : 0) |
+                     (g->large ? IPC_RESULT_LARGE : 0);
     __atomic_store_n(&p->flags, flags, __ATOMIC_RELEASE);
     __atomic_store_n(&p->output_bytes, g->output.n, __ATOMIC_RELEASE);
     __atomic_store_n(&p->log_bytes, g->log.n, __ATOMIC_RELEASE);
+}
+
+static bool has_room(const struct guest_area *area, size_t n) {
+    return n <= area->capacity - area->n;
 }
 
 static bool append_output(struct guest *g, const void *from, size_t n) {
@@ -40,9 +45,11 @@ static bool append_output(struct guest *g, const void *from, size_t n) {
         g->sink->write(g->sink, g, from, n);
         return true;
     }
+    if (!has_room(&g->output, n) && g->enlarge)
+        g->enlarge(g);
     bool fits = area_append(&g->output, from, n);
     g->output_full |= !fits;
-    note_progress(g);
+    guest_note_progress(g);
     return fits;
 }
 
@@ -68,7 +75,9 @@ void guest_end_output(struct guest *g) {
 }
 
 void guest_write_log(struct guest *g, const void *from, size_t n) {
+    if (!has_room(&g->log, n) && g->enlarge)
+        g->enlarge(g);
     if (!area_append(&g->log, from, n))
         g->log_cut = true;
-    note_progress(g);
+    guest_note_progress(g);
 }

@@ -27,7 +27,10 @@ struct guest {
     struct span payload; // stdin
     size_t payload_at;
     struct guest_area output, log; // stdout, stderr
-    struct guest_sink *sink;       // in place of `output`, or NULL
+    // Called once, when something does not fit: moves what is there to areas as large as the limits, and sets itself NULL. NULL: they are.
+    void (*enlarge)(struct guest *g);
+    struct guest_sink *sink; // in place of `output`, or NULL
+    bool large;              // they are the large areas of the shared memory
     bool log_cut;
     struct ipc_progress *progress; // kept up to date with `output` and `log`; NULL: nobody looks
     struct response_head *head;    // header fields given by calls; NULL: none can be
@@ -47,6 +50,8 @@ size_t guest_read(struct guest *g, void *to, size_t n);
 bool guest_write_output(struct guest *g, const void *from, size_t n);
 // At the end of an invocation that went well: header fields that nothing followed are written.
 void guest_end_output(struct guest *g);
+// Says in `progress` how much of output and log there is.
+void guest_note_progress(const struct guest *g);
 // What does not fit is dropped, and log_cut set.
 void guest_write_log(struct guest *g, const void *from, size_t n);
 

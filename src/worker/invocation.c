@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "worker/channel.h"
 #include "worker/entry.h"
 #include "worker/grants.h"
 #include "worker/host.h"
 #include "worker/main_arguments.h"
 #include "worker/process.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 struct request {
@@ -21,6 +21,7 @@ int server_init(struct server *s, const struct shared *shared, const struct ipc_
     size_t count;
     const struct engine_host_function *functions = host_functions(&count);
     s->shared = shared;
+    ring_server_init(&s->ring, shared->ring, PROCESS_FD_WAKE);
     s->grant_count = spawn->grant_count;
     s->keeps_state = spawn->flags & IPC_SPAWN_KEEPS_STATE;
     s->table.open_max = spawn->limits.open_files;
@@ -44,8 +45,8 @@ static int take_string(struct span *rest, struct span *ret, struct err *e) {
     return 0;
 }
 
-static int take_strings(struct server *s, const struct ipc_invoke *m, struct request *r, struct err *e) {
-    struct span rest = shared_strings(s->shared, m->strings_bytes);
+static int take_strings(struct server *s, const struct ipc_invoke *m, struct span rest, struct request *r,
+                        struct err *e) {
     size_t count = (size_t)m->arg_count + m->environment_count;
     if (count > rest.n)
         return err_set(e, ERR_INTERNAL, "malformed message: %zu strings in %zu bytes", count, rest.n);
@@ -61,36 +62,59 @@ static int take_strings(struct server *s, const struct ipc_invoke *m, struct req
     return 0;
 }
 
-static struct ipc_progress *begin_progress(struct server *s, uint64_t id) {
-    struct ipc_progress *p = shared_progress(s->shared);
-    *p = (struct ipc_progress){0};
-    __atomic_store_n(&p->invocation_id, id, __ATOMIC_RELEASE);
-    return p;
+// ---- where it writes
+
+static bool is_alone(void *ctx) {
+    return ring_is_alone(ctx);
 }
 
-static int begin(struct server *s, const struct ipc_invoke *m, struct request *r, struct err *e) {
-    const struct ipc_layout *l = &s->shared->layout;
-    if (m->strings_bytes > l->strings_bytes || m->payload_bytes > l->payload_bytes || m->stream_bytes > l->output_bytes)
-        return err_set(e, ERR_INTERNAL, "malformed message: %llu bytes of strings, %llu of payload, a window of %llu",
-                       (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes,
-                       (unsigned long long)m->stream_bytes);
-    if (take_strings(s, m, r, e))
+static void move_area(struct guest_area *area, struct guest_area to) {
+    memcpy(to.p, area->p, area->n);
+    to.n = area->n;
+    *area = to;
+}
+
+// Its slot is too small. The large areas may hold an earlier answer that is still to be read.
+static void enlarge(struct guest *g) {
+    struct server *s = CONTAINER_OF(g, struct server, guest);
+    struct shared_areas to = shared_areas(s->shared, s->slot, true);
+    ring_sleep(&s->ring, is_alone, &s->ring);
+    move_area(&g->output, to.output);
+    move_area(&g->log, to.log);
+    s->reply = to.reply;
+    g->enlarge = NULL;
+    g->large = true;
+    guest_note_progress(g);
+}
+
+static int begin(struct server *s, unsigned slot, struct request *r, struct err *e) {
+    struct ipc_slot *shared_slot = &s->shared->ring->slots[slot];
+    const struct ipc_invoke *m = &shared_slot->invoke;
+    struct shared_input input;
+    if (shared_input(s->shared, slot, m, &input, e) || take_strings(s, m, input.strings, r, e))
         return -1;
     if (!s->is_kept) // a kept instance knows its descriptors by number
         wasi_table_begin(&s->table, s->grants, s->grant_count);
+    bool large = m->flags & IPC_INVOKE_LARGE;
+    struct shared_areas areas = shared_areas(s->shared, slot, large);
+    s->slot = slot;
+    s->reply = areas.reply;
     s->guest = (struct guest){.table = &s->table,
-                              .payload = shared_payload(s->shared, m->payload_bytes),
-                              .output = shared_output(s->shared),
-                              .log = shared_log(s->shared),
-                              .progress = begin_progress(s, m->header.id),
+                              .payload = input.payload,
+                              .output = areas.output,
+                              .log = areas.log,
+                              .large = large,
+                              .enlarge = large ? NULL : enlarge,
+                              .progress = &shared_slot->progress,
                               .args = s->strings,
                               .arg_count = m->arg_count,
                               .environment = s->strings + m->arg_count,
                               .environment_count = m->environment_count,
                               .head = &s->head};
+    guest_note_progress(&s->guest);
     response_head_reset(&s->head);
     if (m->stream_bytes) {
-        output_stream_begin(&s->stream, &s->guest.output, m->stream_bytes, m->header.id);
+        output_stream_begin(&s->stream, &s->guest.output, m->stream_bytes, &s->ring, shared_slot);
         s->guest.sink = &s->stream.sink;
     }
     return 0;
@@ -109,15 +133,16 @@ static int instantiate(struct server *s, struct err *e) {
 
 static int write_results(struct server *s, const struct entry *entry, const struct engine_value *results,
                          struct ipc_result *ret, struct err *e) {
-    struct guest_area reply = shared_reply(s->shared);
     struct buf text;
-    buf_init(&text, reply.capacity);
+    buf_init(&text, s->shared->layout.reply_bytes);
     int failed = entry_results(entry, results, &text);
     if (failed) {
         err_set(e, ERR_RESOURCE_EXHAUSTED, "the results do not fit into %llu bytes",
-                (unsigned long long)reply.capacity);
+                (unsigned long long)s->shared->layout.reply_bytes);
     } else {
-        memcpy(reply.p, buf_text(&text), text.n);
+        if (text.n > s->reply.capacity && s->guest.enlarge)
+            s->guest.enlarge(&s->guest);
+        memcpy(s->reply.p, buf_text(&text), text.n);
         ret->reply_bytes = text.n;
         ret->flags |= IPC_RESULT_HAS_RESULTS;
     }
@@ -177,13 +202,15 @@ static void conclude(const struct server *s, int failed, struct ipc_result *ret,
     ret->log_bytes = g->log.n;
     ret->flags |= g->log_cut ? IPC_RESULT_LOG_CUT : 0;
     ret->flags |= g->has_head ? IPC_RESULT_HAS_HEAD : 0;
+    ret->flags |= g->large ? IPC_RESULT_LARGE : 0;
 }
 
-int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e) {
+int server_invoke(struct server *s, unsigned slot, struct err *e) {
     struct request request = {0};
-    if (begin(s, message, &request, e))
+    struct ipc_result *ret = &s->shared->ring->slots[slot].result;
+    if (begin(s, slot, &request, e))
         return -1;
-    *ret = (struct ipc_result){.header = channel_header(IPC_RESULT, sizeof *ret, message->header.id)};
+    memset(ret, 0, offsetof(struct ipc_result, text));
     int failed = run(s, &request, ret, e);
     if (!failed && !s->guest.output_full && s->guest.exit_code == 0)
         guest_end_output(&s->guest);

@@ -12,6 +12,7 @@
 // Begins as all zero bytes.
 struct server {
     const struct shared *shared;
+    struct ring_server ring;
     struct engine *engine;
     struct engine_module *module;
     struct first_state state;    // and its instance
@@ -21,7 +22,9 @@ struct server {
     struct wasi_table table;     // its descriptors
     struct wasi_grant grants[IPC_GRANTS_MAX];
     size_t grant_count;
-    struct span *strings; // args and environment of the running invocation
+    unsigned slot;           // of the running invocation
+    struct guest_area reply; // where its typed results go
+    struct span *strings;    // args and environment of the running invocation
     size_t strings_capacity;
     bool keeps_state; // instance.reuse: an instance that returned normally serves the next invocation too
     bool spoiled;     // the last invocation left it in no state to be used again
@@ -32,8 +35,8 @@ enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of
 
 // `shared` and `spawn` outlive the server. ERR_INVALID_CONFIGURATION when the engine refuses the module.
 int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e);
-// Runs one invocation and fills the whole result, whatever the guest did. -1 only for a malformed message.
-int server_invoke(struct server *s, const struct ipc_invoke *message, struct ipc_result *ret, struct err *e);
+// Runs the slot's invocation and fills its whole result, whatever the guest did. -1 only for a malformed message.
+int server_invoke(struct server *s, unsigned slot, struct err *e);
 // Takes down what the last invocation left, unless its state is to be kept, and makes the state for the next one. Call it after the answer is sent.
 void server_clean(struct server *s);
 

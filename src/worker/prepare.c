@@ -48,7 +48,7 @@ static int validate(const struct wasm_output *prepared, const struct ipc_limits 
 int prepare_module(const struct shared *s, const struct ipc_limits *limits, uint64_t *ret_module_bytes, struct err *e) {
     struct wasm_limits wasm = {.memory_bytes = limits->memory_bytes};
     wasm.functions = host_functions(&wasm.function_count);
-    struct guest_area area = shared_output(s);
+    struct guest_area area = shared_areas(s, 0, true).output;
     struct wasm_output output = {.p = area.p, .capacity = area.capacity};
     if (wasm_prepare(s->module, &wasm, &output, e) || validate(&output, limits, e))
         return -1;

@@ -9,7 +9,8 @@ enum {
     PROCESS_FD_CONTROL = 3,
     PROCESS_FD_MEMORY = 4,
     PROCESS_FD_MODULE = 5,
-    PROCESS_FD_GRANTS = 6, // two for each: the directory, its volume's counter
+    PROCESS_FD_WAKE = 6,   // eventfd
+    PROCESS_FD_GRANTS = 7, // two for each: the directory, its volume's counter
     PROCESS_FD_COUNT_MAX = PROCESS_FD_GRANTS + 2 * IPC_GRANTS_MAX
 };
 

@@ -17,12 +17,16 @@ static int check_area(const struct ipc_layout *l, uint64_t offset, uint64_t byte
 }
 
 static int check_layout(const struct ipc_layout *l, struct err *e) {
-    return check_area(l, l->strings_offset, l->strings_bytes, "strings", e) ||
+    if (l->ring_bytes != sizeof(struct ipc_ring) || l->slots_bytes != (uint64_t)IPC_RING_SLOTS * IPC_SLOT_BYTES)
+        return err_set(e, ERR_INTERNAL, "malformed layout: a ring of %llu bytes, slots of %llu",
+                       (unsigned long long)l->ring_bytes, (unsigned long long)l->slots_bytes);
+    return check_area(l, l->ring_offset, l->ring_bytes, "ring", e) ||
+                   check_area(l, l->slots_offset, l->slots_bytes, "slots", e) ||
+                   check_area(l, l->strings_offset, l->strings_bytes, "strings", e) ||
                    check_area(l, l->payload_offset, l->payload_bytes, "payload", e) ||
                    check_area(l, l->output_offset, l->output_bytes, "output", e) ||
                    check_area(l, l->log_offset, l->log_bytes, "log", e) ||
-                   check_area(l, l->reply_offset, l->reply_bytes, "reply", e) ||
-                   check_area(l, l->progress_offset, sizeof(struct ipc_progress), "progress", e)
+                   check_area(l, l->reply_offset, l->reply_bytes, "reply", e)
                ? -1
                : 0;
 }
@@ -52,5 +56,43 @@ int shared_map(const struct ipc_spawn *spawn, struct shared *ret, struct err *e)
         map(PROCESS_FD_MODULE, spawn->module_bytes, PROT_READ, MAP_PRIVATE, "module", &module, e))
         return -1;
     *ret = (struct shared){.base = base, .layout = spawn->layout, .module = span_make(module, spawn->module_bytes)};
+    ret->ring = (struct ipc_ring *)(void *)(ret->base + ret->layout.ring_offset);
     return 0;
+}
+
+static uint8_t *slot_at(const struct shared *s, unsigned slot) {
+    return s->base + s->layout.slots_offset + (uint64_t)slot * IPC_SLOT_BYTES;
+}
+
+int shared_input(const struct shared *s, unsigned slot, const struct ipc_invoke *m, struct shared_input *ret,
+                 struct err *e) {
+    const struct ipc_layout *l = &s->layout;
+    bool large = m->flags & IPC_INVOKE_LARGE;
+    uint64_t strings_max = large ? l->strings_bytes : IPC_SLOT_INPUT_BYTES;
+    uint64_t payload_max = large ? l->payload_bytes : IPC_SLOT_INPUT_BYTES - m->strings_bytes;
+    if (m->strings_bytes > strings_max || m->payload_bytes > payload_max || m->stream_bytes > l->output_bytes)
+        return err_set(e, ERR_INTERNAL, "malformed message: %llu bytes of strings, %llu of payload, a window of %llu",
+                       (unsigned long long)m->strings_bytes, (unsigned long long)m->payload_bytes,
+                       (unsigned long long)m->stream_bytes);
+    uint8_t *strings = large ? s->base + l->strings_offset : slot_at(s, slot);
+    uint8_t *payload = large ? s->base + l->payload_offset : strings + m->strings_bytes;
+    ret->strings = span_make(strings, m->strings_bytes);
+    ret->payload = span_make(payload, m->payload_bytes);
+    return 0;
+}
+
+static struct guest_area area(uint8_t *at, uint64_t bytes, uint64_t limit_bytes) {
+    return (struct guest_area){at, bytes < limit_bytes ? bytes : limit_bytes, 0};
+}
+
+struct shared_areas shared_areas(const struct shared *s, unsigned slot, bool large) {
+    const struct ipc_layout *l = &s->layout;
+    if (large)
+        return (struct shared_areas){.output = area(s->base + l->output_offset, l->output_bytes, UINT64_MAX),
+                                     .log = area(s->base + l->log_offset, l->log_bytes, UINT64_MAX),
+                                     .reply = area(s->base + l->reply_offset, l->reply_bytes, UINT64_MAX)};
+    uint8_t *output = slot_at(s, slot) + IPC_SLOT_INPUT_BYTES, *log = output + IPC_SLOT_OUTPUT_BYTES;
+    return (struct shared_areas){.output = area(output, IPC_SLOT_OUTPUT_BYTES, l->output_bytes),
+                                 .log = area(log, IPC_SLOT_LOG_BYTES, l->log_bytes),
+                                 .reply = area(log + IPC_SLOT_LOG_BYTES, IPC_SLOT_REPLY_BYTES, l->reply_bytes)};
 }

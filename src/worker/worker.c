@@ -34,39 +34,53 @@ static int stop(uint64_t id) {
 }
 
 // -1 to go on, else the exit status. The answer goes out before the guest's state is taken down.
-static int answer(struct server *server, const struct ipc_invoke *invoke) {
-    struct ipc_result result;
+static int answer(struct server *server, int slot) {
     struct err e;
-    if (server_invoke(server, invoke, &result, &e))
+    if (slot < 0) {
+        err_set(&e, ERR_INTERNAL, "malformed message: no such slot in the ring");
         return fail(&e);
-    int sent = channel_send(PROCESS_FD_CONTROL, &result, sizeof result, -1);
+    }
+    if (!ring_begin(&server->ring, (unsigned)slot)) {
+        ring_finish(&server->ring); // it was taken back
+        return -1;
+    }
+    if (server_invoke(server, (unsigned)slot, &e))
+        return fail(&e);
+    ring_finish(&server->ring);
     server_clean(server);
-    if (sent)
+    return -1;
+}
+
+// What spearlet has to say besides invocations.
+static int read_control(void) {
+    union channel_message message;
+    struct err e;
+    switch (channel_receive(PROCESS_FD_CONTROL, &message, NULL, &e)) {
+    case CHANNEL_CLOSED:
         return IPC_EXIT_ORPHANED;
-    return server->stream.stop_asked ? stop(server->stream.stop_id) : -1;
+    case CHANNEL_MALFORMED:
+        return fail(&e);
+    case CHANNEL_MESSAGE:
+        break;
+    }
+    if (message.header.type == IPC_STOP)
+        return stop(message.header.id);
+    err_set(&e, ERR_INTERNAL, "malformed message: type %u on a control socket", message.header.type);
+    return fail(&e);
+}
+
+static bool is_wanted(void *ctx) {
+    const struct ring_server *ring = ctx;
+    return ring_next(ring) != RING_NOTHING || ring_is_called(ring);
 }
 
 static int serve(struct server *server) {
-    for (int status = -1;;) {
-        union channel_message message;
-        struct err e;
-        switch (channel_receive(PROCESS_FD_CONTROL, &message, NULL, &e)) {
-        case CHANNEL_CLOSED:
-            return IPC_EXIT_ORPHANED;
-        case CHANNEL_MALFORMED:
-            return fail(&e);
-        case CHANNEL_MESSAGE:
-            break;
-        }
-        if (message.header.type == IPC_STOP)
-            return stop(message.header.id);
-        if (message.header.type == IPC_OUTPUT_TAKEN)
-            continue; // about an invocation that is over
-        if (message.header.type != IPC_INVOKE) {
-            err_set(&e, ERR_INTERNAL, "malformed message: type %u on a control socket", message.header.type);
-            return fail(&e);
-        }
-        if ((status = answer(server, &message.invoke)) >= 0)
+    struct ring_server *ring = &server->ring;
+    for (int status;;) {
+        ring_sleep(ring, is_wanted, ring);
+        int slot = ring_next(ring); // what is there is done before a stop
+        status = slot == RING_NOTHING && ring_was_called(ring) ? read_control() : answer(server, slot);
+        if (status >= 0)
             return status;
     }
 }

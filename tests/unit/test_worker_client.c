@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -113,16 +114,21 @@ static int memory_file(struct span content, size_t size) {
     return fd;
 }
 
+static uint64_t place(struct ipc_layout *l, uint64_t *offset, uint64_t bytes) {
+    *offset = l->size_bytes;
+    l->size_bytes += (bytes + 4095) / 4096 * 4096;
+    return bytes;
+}
+
 static void lay_out(struct ipc_layout *l, size_t output_bytes) {
-    *l = (struct ipc_layout){
-        .strings_bytes = 65536, .payload_offset = 65536, .payload_bytes = 1 << 20, .output_offset = 65536 + (1 << 20)};
-    l->output_bytes = output_bytes;
-    l->log_offset = l->output_offset + (output_bytes + 4095) / 4096 * 4096;
-    l->log_bytes = CLIENT_LOG_BYTES;
-    l->reply_offset = l->log_offset + l->log_bytes;
-    l->reply_bytes = 4096;
-    l->progress_offset = l->reply_offset + l->reply_bytes;
-    l->size_bytes = l->progress_offset + 4096;
+    *l = (struct ipc_layout){0};
+    l->ring_bytes = place(l, &l->ring_offset, sizeof(struct ipc_ring));
+    l->slots_bytes = place(l, &l->slots_offset, (uint64_t)IPC_RING_SLOTS * IPC_SLOT_BYTES);
+    l->strings_bytes = place(l, &l->strings_offset, 65536);
+    l->payload_bytes = place(l, &l->payload_offset, 1 << 20);
+    l->output_bytes = place(l, &l->output_offset, output_bytes);
+    l->log_bytes = place(l, &l->log_offset, CLIENT_LOG_BYTES);
+    l->reply_bytes = place(l, &l->reply_offset, 65536);
 }
 
 void client_spawn(struct client_zygote *z, struct client_worker *w, enum ipc_role role, struct span module) {
@@ -131,9 +137,11 @@ void client_spawn(struct client_zygote *z, struct client_worker *w, enum ipc_rol
     lay_out(&w->layout, role == IPC_ROLE_PREPARE ? module.n + IPC_PREPARE_EXTRA_BYTES : CLIENT_OUTPUT_BYTES);
     w->memory_fd = memory_file((struct span){0}, w->layout.size_bytes);
     w->module_fd = memory_file(module, module.n);
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->memory = mmap(NULL, w->layout.size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, w->memory_fd, 0);
-    if (w->memory == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+    if (w->wake_fd < 0 || w->memory == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         die("shared memory");
+    ring_client_init(&w->ring, (struct ipc_ring *)(void *)(w->memory + w->layout.ring_offset));
     w->control = pair[0];
     struct ipc_spawn message = {.header = {IPC_VERSION, IPC_SPAWN, sizeof message, 0},
                                 .role = role,
@@ -141,7 +149,7 @@ void client_spawn(struct client_zygote *z, struct client_worker *w, enum ipc_rol
                                 .layout = w->layout};
     message.limits = client_limits;
     message.grant_count = client_grant_count;
-    const int fds[] = {pair[1], w->memory_fd, w->module_fd};
+    const int fds[] = {pair[1], w->memory_fd, w->module_fd, w->wake_fd};
     send_with_fds(z->socket, &message, sizeof message, fds, COUNT_OF(fds));
     close(pair[1]);
 }
@@ -159,8 +167,11 @@ void client_close(struct client_worker *w) {
     mem_close_fd(&w->control);
     mem_close_fd(&w->memory_fd);
     mem_close_fd(&w->module_fd);
-    if (w->pidfd >= 0)
+    mem_close_fd(&w->wake_fd);
+    if (w->pidfd >= 0) {
+        ring_call(&w->ring); // it looks at its socket, and finds it closed
         client_reap(w);
+    }
     munmap(w->memory, w->layout.size_bytes);
 }
 
@@ -210,36 +221,71 @@ static size_t put(uint8_t *to, size_t at, const char *text) {
     return at + n;
 }
 
-void client_call_send(struct client_worker *w, const struct client_call *call, uint64_t id) {
-    struct ipc_invoke m = {.header = {IPC_VERSION, IPC_INVOKE, sizeof m, id}, .payload_bytes = call->payload.n};
-    uint8_t *strings = w->memory + w->layout.strings_offset;
+unsigned client_call_send(struct client_worker *w, const struct client_call *call) {
+    bool large = call->large || call->payload.n > IPC_SLOT_INPUT_BYTES / 2;
+    int slot = ring_reserve(&w->ring);
+    if (slot < 0 || (large && ring_in_flight(&w->ring)))
+        die("no room in the ring");
+    struct ipc_invoke *m = &w->ring.shared->slots[slot].invoke;
+    *m = (struct ipc_invoke){.payload_bytes = call->payload.n, .flags = large ? IPC_INVOKE_LARGE : 0};
+    uint8_t *small = w->memory + w->layout.slots_offset + (size_t)slot * IPC_SLOT_BYTES;
+    uint8_t *strings = large ? w->memory + w->layout.strings_offset : small;
     size_t at = put(strings, 0, call->function ? call->function : "");
     at = put(strings, at, call->params ? call->params : "");
-    for (; call->args[m.arg_count]; m.arg_count++)
-        at = put(strings, at, call->args[m.arg_count]);
-    for (; call->environment[m.environment_count]; m.environment_count++)
-        at = put(strings, at, call->environment[m.environment_count]);
-    m.strings_bytes = at;
+    for (; call->args[m->arg_count]; m->arg_count++)
+        at = put(strings, at, call->args[m->arg_count]);
+    for (; call->environment[m->environment_count]; m->environment_count++)
+        at = put(strings, at, call->environment[m->environment_count]);
+    m->strings_bytes = at;
     if (call->payload.n)
-        memcpy(w->memory + w->layout.payload_offset, call->payload.p, call->payload.n);
-    client_send(w, &m, sizeof m);
+        memcpy(large ? w->memory + w->layout.payload_offset : strings + at, call->payload.p, call->payload.n);
+    ring_submit(&w->ring, (unsigned)slot);
+    ring_wake(&w->ring);
+    return (unsigned)slot;
+}
+
+bool client_call_wait(struct client_worker *w) {
+    uint64_t count;
+    struct pollfd fds[2] = {{.fd = w->wake_fd, .events = POLLIN}, {.fd = w->control, .events = POLLIN}};
+    for (;;) {
+        ring_listen(&w->ring);
+        int slot = ring_finished(&w->ring);
+        if (slot >= 0) {
+            w->slot = (unsigned)slot;
+            w->result = w->ring.shared->slots[slot].result;
+            ring_release(&w->ring);
+            ring_wake(&w->ring);
+            return true;
+        }
+        if (slot == RING_LIES || poll(fds, 2, CLIENT_WAIT_MS) <= 0)
+            die("no result in time");
+        if (fds[1].revents)
+            return false;
+        (void)!read(w->wake_fd, &count, sizeof count);
+    }
 }
 
 const struct ipc_result *client_call(struct client_worker *w, const struct client_call *call) {
-    client_call_send(w, call, 77);
-    if (client_receive(w) != IPC_RESULT || w->last.header.id != 77)
+    client_call_send(w, call);
+    if (!client_call_wait(w))
         die("no result");
-    return &w->last.result;
+    return &w->result;
+}
+
+static struct span area(const struct client_worker *w, uint64_t large_offset, size_t small_offset, uint64_t n) {
+    uint64_t small = w->layout.slots_offset + (uint64_t)w->slot * IPC_SLOT_BYTES + small_offset;
+    return span_make(w->memory + (w->result.flags & IPC_RESULT_LARGE ? large_offset : small), n);
 }
 
 struct span client_output(const struct client_worker *w) {
-    return span_make(w->memory + w->layout.output_offset, w->last.result.output_bytes);
+    return area(w, w->layout.output_offset, IPC_SLOT_INPUT_BYTES, w->result.output_bytes);
 }
 
 struct span client_log(const struct client_worker *w) {
-    return span_make(w->memory + w->layout.log_offset, w->last.result.log_bytes);
+    return area(w, w->layout.log_offset, IPC_SLOT_INPUT_BYTES + IPC_SLOT_OUTPUT_BYTES, w->result.log_bytes);
 }
 
 struct span client_reply(const struct client_worker *w) {
-    return span_make(w->memory + w->layout.reply_offset, w->last.result.reply_bytes);
+    return area(w, w->layout.reply_offset, IPC_SLOT_INPUT_BYTES + IPC_SLOT_OUTPUT_BYTES + IPC_SLOT_LOG_BYTES,
+                w->result.reply_bytes);
 }

@@ -5,7 +5,7 @@
 #define SPEAR_TEST_WORKER_CLIENT_H
 
 #include "base/span.h"
-#include "ipc/worker_protocol.h"
+#include "ipc/ring.h"
 
 #include <sys/types.h>
 
@@ -28,15 +28,17 @@ union client_message {
     struct ipc_spawned spawned;
     struct ipc_ready ready;
     struct ipc_failed failed;
-    struct ipc_result result;
     struct ipc_stopped stopped;
 };
 
 struct client_worker {
-    int control, pidfd, memory_fd, module_fd;
+    int control, pidfd, memory_fd, module_fd, wake_fd;
     pid_t pid;
     uint8_t *memory;
     struct ipc_layout layout;
+    struct ring_client ring;
+    struct ipc_result result; // of the last call
+    unsigned slot;            // where it is
     union client_message last;
 };
 // Limits of the next workers; client_limits_default() between tests.
@@ -65,9 +67,13 @@ struct client_call {
     const char *function, *params;
     const char *args[8], *environment[8];
     struct span payload;
+    bool large;
 };
-void client_call_send(struct client_worker *w, const struct client_call *call, uint64_t id);
-// Sends, and waits for the result. Spans point into the shared memory.
+// Puts it into the ring and wakes the worker; its slot. A large one (or of more than a slot holds) wants an empty ring.
+unsigned client_call_send(struct client_worker *w, const struct client_call *call);
+// Waits for the end of the oldest call; its result is in w->result. False when the worker ends instead.
+bool client_call_wait(struct client_worker *w);
+// Sends, and waits for the result. Spans point into the shared memory until the next call.
 const struct ipc_result *client_call(struct client_worker *w, const struct client_call *call);
 struct span client_output(const struct client_worker *w);
 struct span client_log(const struct client_worker *w);

@@ -43,6 +43,7 @@ static void assert_has(const char *text, const char *part) {
 static void stop(struct client_worker *w) {
     struct ipc_stop message = {.header = {IPC_VERSION, IPC_STOP, sizeof message, 5}};
     client_send(w, &message, sizeof message);
+    ring_call(&w->ring);
     assert_int_equal(client_receive(w), IPC_STOPPED);
     assert_int_equal(w->last.header.id, 5);
     assert_int_equal(client_reap(w), IPC_EXIT_STOPPED);
@@ -167,11 +168,11 @@ static void output_and_log_have_limits(void **state) {
     assert_int_equal(r->output_bytes, CLIENT_OUTPUT_BYTES);
     r = client_call(&w, &(struct client_call){.args = {"f", "1048576", "65536"}});
     assert_int_equal(r->kind, ERR_NONE);
-    assert_int_equal(r->flags, 0);
+    assert_int_equal(r->flags, IPC_RESULT_LARGE);
     assert_int_equal(r->log_bytes, 65536);
     r = client_call(&w, &(struct client_call){.args = {"f", "1", "65537"}});
     assert_int_equal(r->kind, ERR_NONE);
-    assert_int_equal(r->flags, IPC_RESULT_LOG_CUT);
+    assert_int_equal(r->flags, IPC_RESULT_LOG_CUT | IPC_RESULT_LARGE);
     assert_int_equal(r->log_bytes, 65536);
     stop(&w);
 }
@@ -193,7 +194,7 @@ static void recursion_ends_one_worker(void **state) {
     struct client_worker w;
     client_serve(&zygote, &w, "tests/guests/recurse.wasm");
     client_limits_default();
-    client_call_send(&w, &(struct client_call){0}, 1);
+    client_call_send(&w, &(struct client_call){0});
     assert_int_equal(client_receive(&w), 0);
     int status = client_reap(&w);
 #ifndef __SANITIZE_ADDRESS__ // there the allocator ends the process in its own way
@@ -264,26 +265,104 @@ static void empty_modules_are_refused(void **state) {
     assert_has(w.last.failed.text, "missing WASM magic header");
 }
 
+static void expect_malformed(struct client_worker *w) {
+    assert_int_equal(client_receive(w), IPC_FAILED);
+    assert_int_equal(w->last.failed.kind, ERR_INTERNAL);
+    assert_has(w->last.failed.text, "malformed message");
+    assert_int_equal(client_reap(w), IPC_EXIT_FAILED);
+    client_close(w);
+}
+
 static void malformed_messages_end_the_worker(void **state) {
     (void)state;
-    struct ipc_invoke good = {.header = {IPC_VERSION, IPC_INVOKE, sizeof good, 0}};
-    struct ipc_invoke cases[] = {good, good, good, good, good, good};
+    struct ipc_stop good = {.header = {IPC_VERSION, IPC_STOP, sizeof good, 0}};
+    struct ipc_stop cases[] = {good, good, good, good};
     cases[0].header.version = 9;
     cases[1].header.size = 3;
     cases[2].header.type = 200;
-    cases[3].strings_bytes = UINT64_MAX;
-    cases[4].payload_bytes = UINT64_MAX;
-    cases[5].arg_count = UINT32_MAX;
+    cases[3].header.type = IPC_READY;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct client_worker w;
         client_serve(&zygote, &w, "samples/add.wasm");
         client_send(&w, &cases[i], sizeof cases[i]);
-        assert_int_equal(client_receive(&w), IPC_FAILED);
-        assert_int_equal(w.last.failed.kind, ERR_INTERNAL);
-        assert_has(w.last.failed.text, "malformed message");
-        assert_int_equal(client_reap(&w), IPC_EXIT_FAILED);
-        client_close(&w);
+        ring_call(&w.ring);
+        expect_malformed(&w);
     }
+}
+
+static void malformed_invocations_end_the_worker(void **state) {
+    (void)state;
+    struct ipc_invoke cases[] = {{.strings_bytes = UINT64_MAX},
+                                 {.strings_bytes = 2, .payload_bytes = UINT64_MAX},
+                                 {.strings_bytes = 2, .payload_bytes = IPC_SLOT_INPUT_BYTES - 1},
+                                 {.strings_bytes = 2, .arg_count = UINT32_MAX},
+                                 {.strings_bytes = 65537, .flags = IPC_INVOKE_LARGE},
+                                 {.strings_bytes = 2, .stream_bytes = CLIENT_OUTPUT_BYTES + 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct client_worker w;
+        client_serve(&zygote, &w, "samples/add.wasm");
+        unsigned slot = (unsigned)ring_reserve(&w.ring);
+        w.ring.shared->slots[slot].invoke = cases[i];
+        ring_submit(&w.ring, slot);
+        ring_wake(&w.ring);
+        expect_malformed(&w);
+    }
+    struct client_worker w;
+    client_serve(&zygote, &w, "samples/add.wasm");
+    atomic_store(&w.ring.shared->order[0], 99);
+    atomic_store(&w.ring.shared->submitted, 1);
+    ring_wake(&w.ring);
+    expect_malformed(&w);
+}
+
+// A full ring is answered in order, each in its own slot; what outgrows its slot waits until the others are read.
+static void several_wait_in_the_ring(void **state) {
+    (void)state;
+    enum { ROUNDS = 50, LONG = 40000 };
+    struct client_worker w;
+    char *payload = malloc(LONG);
+    client_serve(&zygote, &w, "tests/guests/echo.wasm");
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < IPC_RING_SLOTS; i++) {
+            memset(payload, 'a' + (round + i) % 26, LONG);
+            client_call_send(&w, &(struct client_call){.payload = span_make(payload, (size_t)(i * LONG / 8))});
+        }
+        for (int i = 0; i < IPC_RING_SLOTS; i++) {
+            memset(payload, 'a' + (round + i) % 26, LONG);
+            assert_true(client_call_wait(&w));
+            assert_true(span_equal(client_output(&w), span_make(payload, (size_t)(i * LONG / 8))));
+        }
+    }
+    stop(&w);
+    free(payload);
+    client_serve(&zygote, &w, "tests/guests/flood.wasm");
+    for (int i = 0; i < IPC_RING_SLOTS; i++)
+        client_call_send(&w, &(struct client_call){.args = {"f", i % 2 ? "100000" : "100", "20000"}});
+    for (int i = 0; i < IPC_RING_SLOTS; i++) {
+        assert_true(client_call_wait(&w));
+        assert_int_equal(w.result.flags, IPC_RESULT_LARGE);
+        assert_int_equal(client_output(&w).n, i % 2 ? 100000 : 100);
+        assert_int_equal(client_log(&w).n, 20000);
+    }
+    stop(&w);
+}
+
+static void what_is_withdrawn_is_not_run(void **state) {
+    (void)state;
+    struct client_worker w;
+    client_serve(&zygote, &w, "tests/guests/sleep.wasm");
+    siginfo_t info;
+    kill(w.pid, SIGSTOP);
+    assert_int_equal(waitid(P_PIDFD, (id_t)w.pidfd, &info, WSTOPPED), 0);
+    client_call_send(&w, &(struct client_call){.args = {"s", "1"}});
+    unsigned second = client_call_send(&w, &(struct client_call){.args = {"s", "60000"}});
+    client_call_send(&w, &(struct client_call){.args = {"s", "1"}});
+    assert_true(ring_withdraw(&w.ring, second));
+    assert_false(ring_withdraw(&w.ring, second));
+    kill(w.pid, SIGCONT);
+    for (int i = 0; i < 3; i++) // the second one's result is nobody's
+        assert_true(client_call_wait(&w));
+    stop(&w);
 }
 
 static void malformed_spawns_do_not_end_the_zygote(void **state) {
@@ -298,7 +377,7 @@ static void malformed_spawns_do_not_end_the_zygote(void **state) {
     static const struct {
         uint32_t count;
         const char *words;
-    } grants[] = {{1, "3 descriptors, 5 were expected"}, {17, "17 grants"}, {UINT32_MAX, "4294967295 grants"}};
+    } grants[] = {{1, "4 descriptors, 6 were expected"}, {17, "17 grants"}, {UINT32_MAX, "4294967295 grants"}};
     for (size_t i = 0; i < sizeof grants / sizeof grants[0]; i++) {
         client_grant_count = grants[i].count;
         client_spawn(&zygote, &w, IPC_ROLE_SERVE, SPAN_LITERAL("x"));
@@ -317,6 +396,7 @@ static void a_closed_socket_ends_the_worker(void **state) {
     client_serve(&zygote, &w, "samples/add.wasm");
     close(w.control);
     w.control = -1;
+    ring_call(&w.ring);
     assert_int_equal(client_reap(&w), IPC_EXIT_ORPHANED);
     client_close(&w);
 }
@@ -348,7 +428,7 @@ static void nothing_outlives_its_starter(void **state) {
         struct client_worker w;
         client_zygote_start(&own);
         client_serve(&own, &w, "tests/guests/spin.wasm");
-        client_call_send(&w, &(struct client_call){0}, 1);
+        client_call_send(&w, &(struct client_call){0});
         int both[2] = {own.pid, w.pid};
         if (write(pids[1], both, sizeof both) != sizeof both)
             abort();
@@ -374,7 +454,7 @@ static void a_spinning_guest_is_killed_by_its_pidfd(void **state) {
     (void)state;
     struct client_worker w;
     client_serve(&zygote, &w, "tests/guests/spin.wasm");
-    client_call_send(&w, &(struct client_call){0}, 1);
+    client_call_send(&w, &(struct client_call){0});
     kill(w.pid, SIGKILL);
     assert_int_equal(client_receive(&w), 0);
     assert_int_equal(client_reap(&w), 1000 + SIGKILL);
@@ -397,6 +477,9 @@ int main(void) {
         cmocka_unit_test(refusals_name_what_is_wrong),
         cmocka_unit_test(empty_modules_are_refused),
         cmocka_unit_test(malformed_messages_end_the_worker),
+        cmocka_unit_test(malformed_invocations_end_the_worker),
+        cmocka_unit_test(several_wait_in_the_ring),
+        cmocka_unit_test(what_is_withdrawn_is_not_run),
         cmocka_unit_test(malformed_spawns_do_not_end_the_zygote),
         cmocka_unit_test(a_closed_socket_ends_the_worker),
         cmocka_unit_test(workers_outlive_the_zygote),
