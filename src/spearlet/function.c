@@ -7,6 +7,7 @@ struct function *function_new(struct task *task) {
     struct function *f = NEW(struct function);
     f->task = task_ref(task);
     atomic_init(&f->references, 1);
+    task_health_init(&f->health);
     return f;
 }
 
@@ -19,6 +20,7 @@ void function_unref(struct function *f) {
     if (!f || atomic_fetch_sub_explicit(&f->references, 1, memory_order_acq_rel) != 1)
         return;
     task_unref(f->task);
+    task_health_done(&f->health);
     free(f);
 }
 

@@ -5,6 +5,7 @@
 #define SPEAR_SPEARLET_FUNCTION_H
 
 #include "model/task.h"
+#include "spearlet/task_health.h"
 
 #include <stdatomic.h>
 
@@ -16,8 +17,9 @@ struct function {
     atomic_size_t waiting;                    // requests in the queues of all loops
     size_t instances;                         // of the node's; behind the lock of instance_slots
     atomic_uint assigned[FUNCTION_LOOPS_MAX]; // requests that each loop runs or has waiting
-    atomic_bool deleted;                      // sms has it no more: nothing new is started
-    atomic_bool warmed;                       // scale.min was looked at
+    struct task_health health;
+    atomic_bool deleted; // sms has it no more: nothing new is started
+    atomic_bool warmed;  // scale.min was looked at
 };
 
 // Takes its own reference on the task.

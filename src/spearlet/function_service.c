@@ -461,6 +461,8 @@ void function_service_stats(struct function_service *s, struct function_service_
         .starts_failed = gauge(s, SERVICE_STARTS_FAILED),
         .shed_admission = gauge(s, SERVICE_SHED_ADMISSION),
         .shed_waiting = gauge(s, SERVICE_SHED_WAITING),
+        .crashes = gauge(s, SERVICE_CRASHES),
+        .refused_unhealthy = gauge(s, SERVICE_REFUSED_UNHEALTHY),
         .admitted = s->admitted,
         .rejected = s->rejected,
         .log_lines = s->log_lines,

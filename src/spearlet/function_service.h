@@ -44,7 +44,7 @@ enum { SERVICE_DURATION_BUCKETS = 12 };
 extern const double service_duration_bounds_s[SERVICE_DURATION_BUCKETS];
 struct function_service_stats {
     uint64_t running, waiting, queued, instances;
-    uint64_t admitted, rejected, shed_admission, shed_waiting, starts_failed, log_lines;
+    uint64_t admitted, rejected, shed_admission, shed_waiting, starts_failed, crashes, refused_unhealthy, log_lines;
     uint64_t durations[SERVICE_DURATION_BUCKETS + 1]; // finished executions by how long they took; the last is beyond
     uint64_t duration_sum_us;
 };
@@ -59,6 +59,8 @@ enum service_gauge {
     SERVICE_STARTS_FAILED,
     SERVICE_SHED_ADMISSION,
     SERVICE_SHED_WAITING,
+    SERVICE_CRASHES,
+    SERVICE_REFUSED_UNHEALTHY,
     SERVICE_GAUGE_COUNT
 };
 void service_count(struct service_loop *l, enum service_gauge gauge, int change);

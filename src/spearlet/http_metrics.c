@@ -42,6 +42,18 @@ static void put_durations(const struct function_service_stats *stats, struct buf
                (double)stats->duration_sum_us / 1e6, name, count);
 }
 
+static uint64_t unhealthy_tasks(struct spearlet *s) {
+    size_t count;
+    uint64_t unhealthy = 0;
+    struct function **list = task_catalog_list(s->tasks, &count);
+    for (size_t i = 0; i < count; i++) {
+        unhealthy += task_health_is_unhealthy(&list[i]->health);
+        function_unref(list[i]);
+    }
+    free(list);
+    return unhealthy;
+}
+
 static void put_service(struct spearlet *s, struct buf *out) {
     struct function_service_stats stats;
     function_service_stats(s->functions, &stats);
@@ -60,6 +72,11 @@ static void put_service(struct spearlet *s, struct buf *out) {
     buf_printf(out, "spearlet_requests_shed_total{at=\"waiting\"} %" PRIu64 "\n", stats.shed_waiting);
     single(out, "spearlet_instance_starts_failed_total", "counter", "Creations and starts that failed.",
            stats.starts_failed);
+    single(out, "spearlet_worker_crashes_total", "counter",
+           "Workers that ended, or could not start, before they had answered.", stats.crashes);
+    single(out, "spearlet_requests_refused_unhealthy_total", "counter",
+           "Requests refused since their task is unhealthy.", stats.refused_unhealthy);
+    single(out, "spearlet_tasks_unhealthy", "gauge", "Tasks whose workers crash again and again.", unhealthy_tasks(s));
     single(out, "spearlet_guest_log_lines_total", "counter", "Lines of guests put into the log.", stats.log_lines);
 }
 

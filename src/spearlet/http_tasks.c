@@ -1,13 +1,25 @@
 // The tasks this node knows, their executions, and the instances.
 #include "spearlet/http_api.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 enum { EXECUTIONS_SHOWN = 100, EXECUTIONS_SHOWN_MAX = 1000 };
 
-static void add_task(struct json_out *out, json_node *object, const struct function *f) {
+static void add_health(struct json_out *out, json_node *object, struct function *f) {
+    struct task_health_view view;
+    task_health_view(&f->health, clock_monotonic_us(), &view);
+    json_node *health = json_add_object(out, object, "health");
+    json_add_text(out, health, "status", view.is_unhealthy ? "unhealthy" : "healthy");
+    json_add_i64(out, health, "crashes", view.crashes);
+    json_add_text(out, health, "reason", view.crashes ? view.reason : NULL);
+    json_add_i64(out, health, "retry_in_ms", (int64_t)view.wait_ms);
+}
+
+static void add_task(struct json_out *out, json_node *object, struct function *f) {
     task_to_json(f->task, out, object);
     json_add_i64(out, object, "waiting", (int64_t)atomic_load(&f->waiting));
+    add_health(out, object, f);
 }
 
 void http_tasks_list(struct http_exchange *x, void *ctx) {

@@ -55,9 +55,27 @@ static bool has_room(const struct instance_pool *pool) {
     return pool->total < pool->share;
 }
 
+// Of a task that is unhealthy one worker at a time is tried, when its time has come.
+static bool is_held_back(const struct instance_pool *pool, uint64_t now_us) {
+    const struct task_health *health = &pool->function->health;
+    bool lives = pool->total > pool->leaving;
+    return task_health_is_unhealthy(health) && (lives || task_health_wait_ms(health, now_us) > 0);
+}
+
 static bool may_start(const struct instance_pool *pool) {
-    bool paused = pool->start_pause_us && pool->total > pool->leaving && clock_monotonic_us() < pool->start_pause_us;
-    return has_room(pool) && !paused;
+    uint64_t now_us = clock_monotonic_us();
+    bool paused = pool->start_pause_us && pool->total > pool->leaving && now_us < pool->start_pause_us;
+    return has_room(pool) && !paused && !is_held_back(pool, now_us);
+}
+
+// Nothing serves, and nothing will be started for a while. ERR_UNAVAILABLE says why.
+static int check_health(const struct instance_pool *pool, uint32_t *ret_retry_after_s, struct err *e) {
+    struct task_health *health = &pool->function->health;
+    uint64_t now_us = clock_monotonic_us(), wait_ms = task_health_wait_ms(health, now_us);
+    if (wait_ms == 0 || pool->total > pool->leaving)
+        return 0;
+    *ret_retry_after_s = (uint32_t)((wait_ms + 999) / 1000);
+    return task_health_refuse(health, now_us, pool->function->task->name, e);
 }
 
 // ---- the node's instances
@@ -173,9 +191,21 @@ void instance_pool_hold(struct instance_pool *pool) {
     pool->holds++;
 }
 
+static void fail_unhealthy(struct instance_pool *pool) {
+    uint32_t retry_after_s;
+    struct err e;
+    if (check_health(pool, &retry_after_s, &e) == 0)
+        return;
+    for (struct function_call *call = pool->queue_first; call; call = call->next)
+        call->outcome.retry_after_s = retry_after_s;
+    pool_queue_fail_all(pool, &e);
+}
+
 void instance_pool_release(struct instance_pool *pool) {
     while (!pool->closing && pool->queue_first && serve(pool, pool->queue_first))
         continue;
+    if (!pool->closing && pool->queue_first)
+        fail_unhealthy(pool);
     if (!pool->closing)
         start_missing(pool);
     line_up(pool);
@@ -303,7 +333,10 @@ static void submit(struct instance_pool *pool, struct function_call *call) {
         return;
     }
     instance_pool_hold(pool);
-    if (!is_covered(pool, call) && pool_queue_admit(pool, call, &e) < 0) {
+    if (check_health(pool, &call->outcome.retry_after_s, &e) < 0) {
+        service_count(pool->loop, SERVICE_REFUSED_UNHEALTHY, 1);
+        reject(pool->loop, call, &e);
+    } else if (!is_covered(pool, call) && pool_queue_admit(pool, call, &e) < 0) {
         call->outcome.retry_after_s = pool_queue_retry_after_s(pool);
         reject(pool->loop, call, &e);
     } else {

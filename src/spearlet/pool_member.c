@@ -5,8 +5,11 @@
 #include "spearlet/pool_member.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "spearlet/call_output.h"
+
+#include <inttypes.h>
 
 enum { ATTEMPTS_MAX = 3 };
 
@@ -81,7 +84,26 @@ void pool_member_leave(struct pool_member *m, uint64_t grace_ms) {
     go_on_leaving(m); // it is not freed in this turn: a stop, or the creation, is still due
 }
 
-// ---- a worker that dies while it is idle
+// ---- workers that die
+
+// The worker ended by itself; one that has answered before is no sign of more to come.
+static void note_crash(const struct pool_member *m, const char *reason) {
+    struct function *f = m->pool->function;
+    if (m->answers > 0)
+        return;
+    service_count(m->pool->loop, SERVICE_CRASHES, 1);
+    uint64_t wait_ms = task_health_crashed(&f->health, clock_monotonic_us(), reason);
+    if (wait_ms)
+        log_warn("task unhealthy task=%s name=\"%s\" backoff_ms=%" PRIu64 " reason=\"%s\"", f->task->task_id,
+                 f->task->name, wait_ms, reason);
+}
+
+static void note_answer(struct pool_member *m) {
+    const struct task *task = m->pool->function->task;
+    m->answers++;
+    if (task_health_answered(&m->pool->function->health))
+        log_info("task healthy again task=%s name=\"%s\"", task->task_id, task->name);
+}
 
 static void discard_broken(void *arg) {
     struct pool_member *m = arg;
@@ -97,6 +119,7 @@ static void on_changed(void *ctx, struct instance *instance, enum instance_state
     if (m->state != MEMBER_READY ||
         (state != INSTANCE_UNHEALTHY && state != INSTANCE_ERROR && state != INSTANCE_STOPPED))
         return;
+    note_crash(m, "its worker ended while it was idle");
     take_from_ready(m);
     m->state = MEMBER_BROKEN;
     m->pool->leaving++;
@@ -116,12 +139,14 @@ static void start_failed(struct pool_member *m, const struct err *e) {
 static void on_started(void *ctx, const struct err *e) {
     struct pool_member *m = ctx;
     m->callbacks_due--;
-    if (m->state == MEMBER_LEAVING)
+    if (m->state == MEMBER_LEAVING) {
         go_on_leaving(m);
-    else if (e)
+    } else if (e) {
+        note_crash(m, e->text);
         start_failed(m, e);
-    else
+    } else {
         instance_pool_started(m);
+    }
 }
 
 static void on_created(void *ctx, struct instance *instance, const struct err *e) {
@@ -223,11 +248,16 @@ static void try_again(struct pool_member *m, struct function_call *call) {
     instance_pool_settle(pool); // it is still there: the call is in its queue, or with one of its members
 }
 
-// Of what its guest answered, well or not: how long a request keeps an instance.
-static void note_time(struct pool_member *m, const struct err *e) {
+// What it means for the requests to come: how long one keeps an instance, and whether workers live.
+static void note_end(struct pool_member *m, const struct err *e) {
     uint64_t now_us = clock_monotonic_us();
-    if (!e || (e->kind == ERR_RUNTIME_ERROR && instance_state(m->instance) == INSTANCE_READY))
+    bool lives = instance_state(m->instance) == INSTANCE_READY;
+    if (!e || (e->kind == ERR_RUNTIME_ERROR && lives))
         service_times_note(&m->pool->times, now_us, now_us - m->running_since_us);
+    if (lives)
+        note_answer(m);
+    else if (e && e->kind == ERR_RUNTIME_ERROR && instance_state(m->instance) == INSTANCE_UNHEALTHY)
+        note_crash(m, e->text);
 }
 
 static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
@@ -237,12 +267,12 @@ static void on_invoked(void *ctx, struct invocation_result *result, const struct
     m->callbacks_due--;
     call->member = NULL;
     service_count(l, SERVICE_RUNNING, -1);
+    note_end(m, e);
     if (result->untouched && !m->pool->closing && call->attempts < ATTEMPTS_MAX) {
         try_again(m, call);
         return;
     }
     take_result(call, result, e);
-    note_time(m, e);
     call->pool = NULL;
     go_on(m);
     service_finish(l, call); // last: whoever waits has the instance by now

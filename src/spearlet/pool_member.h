@@ -49,7 +49,7 @@ struct pool_member {
     unsigned callbacks_due;
     uint64_t grace_ms;
     int64_t created_ms;
-    uint64_t begun_us, idle_since_us, running_since_us, invocations;
+    uint64_t begun_us, idle_since_us, running_since_us, invocations, answers;
 };
 
 // pool_member.c

@@ -1,4 +1,4 @@
-// Strains one limit, which its first argument names. Says so on both streams before it begins.
+// Strains one limit, which its arguments name, or stdin when there are none. Says so on both streams before it begins.
 //
 //   loop        counts for ever
 //   host        calls the host for ever
@@ -66,7 +66,12 @@ static void open_often(const char *path, int count) {
 }
 
 int main(int argc, char **argv) {
-    const char *how = argc > 1 ? argv[1] : "";
+    char word[16] = "", number[16] = "";
+    char *given[] = {argv[0], word, number, NULL};
+    if (argc == 1 && scanf("%15s %15s", word, number) > 0) {
+        argv = given;
+    }
+    const char *how = argv[1] ? argv[1] : "";
     write(1, "begun\n", 6);
     write(2, "its log\n", 8);
     if (strcmp(how, "loop") == 0) {
