@@ -56,13 +56,15 @@ def custom(field, content):
     return section(0, name(field) + content)
 
 
-def module(types=(), imports=(), functions=(), tables=(), memories=(), exports=(), codes=(), tail=b"", start=None):
+def module(types=(), imports=(), functions=(), tables=(), memories=(), exports=(), codes=(), tail=b"", start=None, elements=()):
     out = b"\0asm\1\0\0\0"
     for number, items in ((1, types), (2, imports), (3, [leb(f) for f in functions]), (4, tables), (5, memories), (7, exports)):
         if items:
             out += section(number, vector(list(items)))
     if start is not None:
         out += section(8, leb(start))
+    if elements:
+        out += section(9, vector(list(elements)))
     if codes:
         out += section(10, vector(list(codes)))
     return out + tail
@@ -81,6 +83,15 @@ def imports_one(module_name, field, params=(), results=()):
 
 def command(code, **more):
     return module(types=[function_type()], functions=[0], exports=[export("_start", 0, 0)], codes=[body(code)], **more)
+
+
+def keeps_start_time(start, exports):
+    """began() -> i64 gives the monotonic time, in ns, at which function 1 was called."""
+    return module(
+        types=[function_type((I32, I64, I32), (I32,)), function_type(), function_type((), (I64,))],
+        imports=[import_function("wasi_snapshot_preview1", "clock_time_get", 0)], functions=[1, 2], memories=[b"\0\1"],
+        exports=[export("began", 0, 2)] + exports, start=start,
+        codes=[body([0x41, 1, 0x42, 0, 0x41, 8, 0x10, 0, 0x1A]), body([0x41, 8, 0x29, 0, 0])])
 
 
 def native():
@@ -114,6 +125,14 @@ MODULES = {
         functions=[1, 1], exports=[export("_start", 0, 2)], start=1, codes=[body([0x41, 9, 0x10, 0]), body([])]),
     "start_traps": lambda: module(types=[function_type()], functions=[0, 0], exports=[export("_start", 0, 1)], start=0,
                                   codes=[body([0x00]), body([])]),
+    "start_asks": lambda: keeps_start_time(1, []),
+    "initialize_asks": lambda: keeps_start_time(None, [export("_initialize", 0, 1)]),
+    # swap() calls the table's only entry, one(), and then puts two() into its place.
+    "table_set": lambda: module(
+        types=[function_type((), (I32,))], functions=[0, 0, 0], tables=[b"\x70\0\1"],
+        exports=[export(field, 0, index) for index, field in enumerate(("swap", "one", "two"))],
+        elements=[b"\0\x41\0\x0b" + vector([leb(1)])],
+        codes=[body([0x41, 0, 0x11, 0, 0, 0x41, 0, 0xD2, 2, 0x26, 0]), body([0x41, 1]), body([0x41, 2])]),
     # grow_table(n): what table.grow by n answers; the table has no maximum of its own.
     "table_grow": lambda: module(types=[function_type((I32,), (I32,))], functions=[0], tables=[b"\x70\0\1"],
                                  exports=[export("grow_table", 0, 0)], codes=[body([0xD0, 0x70, 0x20, 0, 0xFC, 15, 0])]),
