@@ -8,6 +8,8 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
+enum { HMAC_BLOCK_BYTES = 64 };
+
 struct sha256 {
     EVP_MD_CTX *context;
 };
@@ -50,6 +52,33 @@ void sha256_of(struct span s, unsigned char ret_digest[SHA256_BYTES]) {
     sha256_update(d, s.p, s.n);
     sha256_final(d, ret_digest);
     sha256_free(d);
+}
+
+static void digest_with_pad(struct span key, unsigned char pad, struct span message,
+                            unsigned char ret_digest[SHA256_BYTES]) {
+    unsigned char block[HMAC_BLOCK_BYTES];
+    memset(block, pad, sizeof block);
+    for (size_t i = 0; i < key.n; i++)
+        block[i] ^= (unsigned char)key.p[i];
+    struct sha256 *d = sha256_new();
+    sha256_update(d, block, sizeof block);
+    sha256_update(d, message.p, message.n);
+    sha256_final(d, ret_digest);
+    sha256_free(d);
+}
+
+void hmac_sha256(struct span key, struct span message, unsigned char ret_code[SHA256_BYTES]) {
+    unsigned char inner[SHA256_BYTES];
+    ASSERT(key.n <= HMAC_BLOCK_BYTES);
+    digest_with_pad(key, 0x36, message, inner);
+    digest_with_pad(key, 0x5c, span_make(inner, sizeof inner), ret_code);
+}
+
+bool digest_equal(const unsigned char a[SHA256_BYTES], const unsigned char b[SHA256_BYTES]) {
+    unsigned difference = 0;
+    for (size_t i = 0; i < SHA256_BYTES; i++)
+        difference |= (unsigned)(a[i] ^ b[i]);
+    return difference == 0;
 }
 
 void sha256_to_hex(const unsigned char digest[SHA256_BYTES], char ret_hex[SHA256_HEX + 1]) {

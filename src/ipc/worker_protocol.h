@@ -23,13 +23,14 @@ enum {
     IPC_TEXT_MAX = 1024,
     IPC_GRANTS_MAX = 16,
     IPC_GUEST_PATH_MAX = 255,
+    IPC_ENGINE_MAX = 64,
     IPC_FD_COUNT_MAX = 4 + 2 * IPC_GRANTS_MAX
 };
 
 enum ipc_type {
     IPC_SPAWN = 1, // A: spearlet → zygote
     IPC_SPAWNED,   // B: zygote → spearlet, with the pidfd
-    IPC_READY,     // B: worker → spearlet: module loaded (role serve), or prepared (role prepare, which then exits)
+    IPC_READY,     // B: worker → spearlet: module loaded (role serve), or made (the others, which then exit)
     IPC_FAILED,    // B: worker or zygote → spearlet: could not start or prepare; the process exits
     IPC_STOP,      // B: spearlet → worker
     IPC_STOPPED,   // B: worker → spearlet: the acknowledgement; the process exits after it
@@ -46,7 +47,8 @@ struct ipc_header {
 
 enum ipc_role {
     IPC_ROLE_PREPARE, // parse, strip, validate; writes the prepared module into the shared memory's output area
-    IPC_ROLE_SERVE    // load the prepared module and answer invocations
+    IPC_ROLE_SERVE,   // load the prepared module and answer invocations
+    IPC_ROLE_COMPILE  // compile the prepared module into IPC_CODE_FILE of the one directory granted; once a process
 };
 
 // The shared memory (C), as offsets from its start, each page-aligned and within its size: the ring, small areas for each of its slots, and one set of
@@ -79,7 +81,8 @@ struct ipc_layout {
 struct ipc_limits {
     uint64_t memory_bytes; // the guest's linear memory
     uint64_t data_bytes;  // RLIMIT_DATA of the process (its private memory, the guest's linear memory included), 0 none
-    uint64_t cpu_seconds; // RLIMIT_CPU, 0 none (role prepare)
+    uint64_t cpu_seconds; // RLIMIT_CPU, 0 none (roles prepare and compile)
+    uint64_t file_bytes;  // RLIMIT_FSIZE of role compile, 0 none
     uint64_t open_files;  // that a guest may have open beside its streams and granted directories
 };
 
@@ -99,11 +102,15 @@ struct ipc_volume {
 };
 
 // Descriptors sent along, in this order: control socket (the worker's end), shared memory, module (raw bytes for prepare, prepared
-// bytes for serve; read only), eventfd; then for each grant the directory (O_PATH) and the file of its struct ipc_volume.
+// bytes for serve and compile, native code for serve with IPC_SPAWN_NATIVE; read only), eventfd; then for each grant the directory (O_PATH)
+// and the file of its struct ipc_volume.
 enum { IPC_SPAWN_FD_CONTROL, IPC_SPAWN_FD_MEMORY, IPC_SPAWN_FD_MODULE, IPC_SPAWN_FD_WAKE, IPC_SPAWN_FD_COUNT };
+#define IPC_CODE_FILE "code.so"
 enum ipc_spawn_flag {
-    IPC_SPAWN_KEEPS_STATE = 1
-}; // role serve: an invocation finds what earlier ones left (instance.reuse)
+    IPC_SPAWN_KEEPS_STATE = 1, // role serve: an invocation finds what earlier ones left (instance.reuse)
+    IPC_SPAWN_NATIVE = 2,      // role serve: the module is the file that role compile has made of it, not its bytes
+    IPC_SPAWN_QUICK = 4        // role compile: soon (O0) rather than well (O2)
+};
 struct ipc_spawn {
     struct ipc_header header;
     uint32_t role; // enum ipc_role
@@ -126,6 +133,7 @@ struct ipc_ready {
     struct ipc_header header;
     uint64_t module_bytes; // of the prepared module in the output area (role prepare)
     uint64_t elapsed_us;
+    char engine[IPC_ENGINE_MAX]; // NUL-terminated: what native code is bound to: engine, version, settings
 };
 
 struct ipc_failed {

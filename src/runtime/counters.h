@@ -13,6 +13,8 @@ struct runtime_counters {
     _Atomic uint64_t instances_created, instances_failed, workers_started, workers_exited, workers_killed,
         zygote_starts;
     _Atomic uint64_t downloads, download_retries, artifact_hits, artifact_misses, modules_prepared, modules_refused;
+    _Atomic uint64_t native_hits, native_misses, native_refused, compiles_started, compiles_done, compiles_failed,
+        compiles_cancelled;
     _Atomic uint64_t invocations, invocations_failed, invocations_timed_out;
     _Atomic uint64_t state_entries[INSTANCE_STATE_COUNT], state_us[INSTANCE_STATE_COUNT];
 };

@@ -1,5 +1,5 @@
 // create_instance: from a task's artifact to a handle on its module and its volumes. The bytes are the module store's (module_store.c), the
-// directories the volume store's; what comes next is start_instance (instance.c).
+// directories the volume store's, native code the native store's; what comes next is start_instance (instance.c).
 #include "runtime/instance.h"
 
 #include "base/mem.h"
@@ -26,6 +26,23 @@ static void on_refused(void *arg) {
 
 // One volume after the other, then the instance is there.
 static void open_volumes(struct creation *c);
+
+static void on_code(void *ctx) {
+    open_volumes(ctx);
+}
+
+// What the cache has is waited for, since that is a moment; a compilation only when the task says so.
+static void find_code(struct creation *c) {
+    struct instance *i = c->instance;
+    struct runtime *r = i->runtime;
+    if (i->limits.aot == TASK_AOT_OFF || !runtime_has_engine() || r->closing) {
+        open_volumes(c);
+        return;
+    }
+    i->native = native_get(r->shared->native, r, i->module, i->task_id);
+    if (native_wait(r->shared->native, i->native, r, i->limits.aot == TASK_AOT_BEFORE_READY, on_code, c))
+        open_volumes(c);
+}
 
 static void on_volume(void *ctx, struct volume *volume, const struct err *e) {
     struct creation *c = ctx;
@@ -78,7 +95,7 @@ static void on_module(void *ctx, struct module *module, const struct err *e) {
     }
     i->module = module;
     memcpy(i->digest, module->digest, sizeof i->digest);
-    open_volumes(c);
+    find_code(c);
 }
 
 static bool is_wanted(void *ctx) {

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+enum { STARTS_FAILED_MAX = 3 };
+
 // ---- memory
 
 struct instance *instance_new(struct runtime *r, const struct instance_config *config) {
@@ -27,6 +29,8 @@ struct instance *instance_new(struct runtime *r, const struct instance_config *c
 
 void instance_give_back(struct instance *i) {
     struct runtime_shared *s = i->runtime->shared;
+    native_code_unref(TAKE(i->code));
+    native_unref(s->native, TAKE(i->native));
     if (i->module)
         module_unref(s->modules, TAKE(i->module));
     while (i->volume_count > 0)
@@ -117,6 +121,8 @@ static void on_ready(void *ctx, uint64_t module_bytes) {
     struct instance *i = ctx;
     if (i->state != INSTANCE_STARTING)
         return; // being stopped
+    if (i->code)
+        atomic_store(&i->code->starts_failed, 0);
     instance_hold(i);
     instance_move_started(i);
     answer_all(i, &i->start_waiters, NULL);
@@ -144,11 +150,32 @@ static void answer_start_failed(struct instance *i, const struct err *why) {
     answer_all(i, &i->start_waiters, &e);
 }
 
+static void start_worker(struct instance *i);
+
+// Native code that cannot be loaded is no reason not to serve: the module itself is as good as ever. A process that ends meanwhile may have been ended
+// by somebody; several in a row have another reason.
+static bool falls_back(struct instance *i, const struct err *why) {
+    if (!i->code || i->state != INSTANCE_STARTING)
+        return false;
+    bool ended =
+        why->kind == ERR_RUNTIME_ERROR && atomic_fetch_add(&i->code->starts_failed, 1) + 1 >= STARTS_FAILED_MAX;
+    if (!ended && why->kind != ERR_INVALID_CONFIGURATION)
+        return false;
+    native_reject(i->runtime->shared->native, i->runtime, i->native, i->code, why);
+    return true;
+}
+
 // The instance moves first, so that whoever is called back finds it where it is.
 static void on_ended(void *ctx, const struct err *why) {
     struct instance *i = ctx;
     bool was_stopping = i->state == INSTANCE_STOPPING;
     struct worker *ended = TAKE(i->worker); // `why` is in it
+    if (falls_back(i, why)) {
+        start_worker(i);
+        worker_free(ended);
+        instance_release(i);
+        return;
+    }
     loop_timer_cancel(TAKE(i->stop_timer));
     if (was_stopping)
         instance_move_stopped(i);
@@ -176,12 +203,15 @@ static unsigned depth_of(const struct task_limits *l) {
 
 static void start_worker(struct instance *i) {
     const struct task_limits *l = &i->limits;
+    native_code_unref(i->code); // of the worker before
+    i->code = native_code_take(i->runtime->shared->native, i->native);
     struct worker_config config = {.shared = i->runtime->shared,
                                    .loop = i->runtime->loop,
                                    .pump = i->runtime->pump,
                                    .role = IPC_ROLE_SERVE,
-                                   .module_fd = i->module->fd,
-                                   .module_bytes = i->module->size_bytes,
+                                   .module_fd = i->code ? i->code->fd : i->module->fd,
+                                   .module_bytes = i->code ? i->code->size_bytes : i->module->size_bytes,
+                                   .native = i->code != NULL,
                                    .memory_bytes = l->memory_bytes,
                                    .payload_bytes = l->payload_bytes,
                                    .output_bytes = l->output_bytes,
@@ -195,7 +225,6 @@ static void start_worker(struct instance *i) {
                                    .events = &instance_worker_events,
                                    .ctx = i};
     instance_hold(i); // until on_ended
-    instance_move_starting(i);
     i->worker = worker_start(&config);
 }
 
@@ -211,6 +240,7 @@ void start_instance(struct instance *i, void (*done)(void *ctx, const struct err
     case INSTANCE_UNHEALTHY:
     case INSTANCE_ERROR:
         wait_in(i, &i->start_waiters, done, ctx);
+        instance_move_starting(i);
         start_worker(i);
         return;
     case INSTANCE_STARTING:
@@ -335,6 +365,14 @@ const char *instance_task_id(const struct instance *i) {
 
 const char *instance_module_digest(const struct instance *i) {
     return i->digest;
+}
+
+enum runtime_code instance_code(const struct instance *i) {
+    return i->code ? i->code->tier : RUNTIME_CODE_INTERPRETER;
+}
+
+bool instance_is_outdated(const struct instance *i) {
+    return i->native && i->worker && native_tier(i->native) > instance_code(i);
 }
 
 int instance_pid(const struct instance *i) {

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "runtime/cpu_limit.h"
 #include "runtime/module_store.h"
+#include "runtime/native_store.h"
 #include "runtime/shared.h"
 #include "runtime/volume_store.h"
 #include "runtime/worker.h"
@@ -55,6 +56,8 @@ struct instance {
     char digest[SHA256_HEX + 1];
     struct task_limits limits;
     struct module *module;
+    struct native *native;                   // of it; NULL: aot=off
+    struct native_code *code;                // that its worker runs, or ran; NULL: the interpreter
     struct volume *volumes[TASK_GRANTS_MAX]; // of limits.grants
     struct worker_grant grants[TASK_GRANTS_MAX];
     size_t volume_count;

@@ -230,6 +230,8 @@ void invoke(struct instance *i, const struct invocation *v,
                                                    .done = done,
                                                    .ctx = ctx};
     watch_deadline(i, v->deadline_us);
+    if (i->native && instance_code(i) != RUNTIME_CODE_NATIVE)
+        native_count_use(i->native);
     instance_hold(i);
     if (i->running_count++ > 0)
         return;
@@ -288,6 +290,7 @@ void invocation_answered(struct instance *i, unsigned slot, struct worker_result
     struct running_invocation run = take_out(i, slot);
     if (r->kind != ERR_NONE)
         err_set(&e, r->kind, "%s", r->text);
+    r->answer.code = instance_code(i);
     watch_cpu(i);
     note_idle(i);
     finish(i, &run, &r->answer, r->kind == ERR_NONE ? NULL : &e);
@@ -302,7 +305,7 @@ static char *copy(struct span s) {
 }
 
 static void lose(struct instance *i, unsigned slot, const struct worker *ended, const struct err *why) {
-    struct invocation_result result = {.exit_code = -1};
+    struct invocation_result result = {.exit_code = -1, .code = instance_code(i)};
     struct worker_leftover left;
     struct running_invocation run = take_out(i, slot);
     if (worker_leftover(ended, slot, &left)) {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "runtime/artifact_source_sms.h"
 #include "runtime/instance.h"
+#include "runtime/native_store.h"
 #include "runtime/volume_store.h"
 #include "runtime/worker_host.h"
 
@@ -17,6 +18,10 @@ void spearlet_config_default(struct spearlet_config *ret) {
                                     .artifact_cache_max_bytes = 1024ull * 1024 * 1024,
                                     .prepared_cache_max_bytes = 256ull * 1024 * 1024,
                                     .prepare_time_ms = 30000,
+                                    .compile_jobs = 1,
+                                    .compile_time_ms = 600000,
+                                    .compile_memory_bytes = 2048ull * 1024 * 1024,
+                                    .native_cache_max_bytes = 1024ull * 1024 * 1024,
                                     .start_time_ms = 10000,
                                     .stop_grace_ms = 5000};
 }
@@ -32,7 +37,7 @@ int runtime_shared_new(const struct spearlet_config *config, struct runtime_shar
         spearlet_config_default(&s->config);
     s->modules = module_store_new(s);
     s->volumes = volume_store_new(config ? s->config.data_dir : NULL);
-    if (artifact_source_sms_new(s, &s->sms_source, e) < 0 ||
+    if (native_store_new(s, &s->native, e) < 0 || artifact_source_sms_new(s, &s->sms_source, e) < 0 ||
         worker_host_new(s->config.worker_path, &s->counters, &s->workers, e) < 0) {
         runtime_shared_free(s);
         return -1;
@@ -46,6 +51,7 @@ void runtime_shared_free(struct runtime_shared *s) {
         return;
     worker_host_free(s->workers);
     module_store_free(s->modules);
+    native_store_free(s->native);
     volume_store_free(s->volumes);
     artifact_source_free(s->sms_source);
     free(s);
@@ -66,14 +72,35 @@ void runtime_stats(const struct runtime_shared *shared, struct runtime_stats *re
                                   .artifact_misses = counter_get(&c->artifact_misses),
                                   .modules_prepared = counter_get(&c->modules_prepared),
                                   .modules_refused = counter_get(&c->modules_refused),
+                                  .native_hits = counter_get(&c->native_hits),
+                                  .native_misses = counter_get(&c->native_misses),
+                                  .native_refused = counter_get(&c->native_refused),
+                                  .compiles_started = counter_get(&c->compiles_started),
+                                  .compiles_done = counter_get(&c->compiles_done),
+                                  .compiles_failed = counter_get(&c->compiles_failed),
+                                  .compiles_cancelled = counter_get(&c->compiles_cancelled),
                                   .invocations = counter_get(&c->invocations),
                                   .invocations_failed = counter_get(&c->invocations_failed),
                                   .invocations_timed_out = counter_get(&c->invocations_timed_out),
                                   .zygote_pid = (uint64_t)worker_host_pid(s->workers)};
+    native_store_gauges(s->native, &ret->compiles_running, &ret->compiles_waiting, &ret->native_cache_bytes);
     for (int state = 0; state < INSTANCE_STATE_COUNT; state++) {
         ret->state_entries[state] = counter_get(&c->state_entries[state]);
         ret->state_us[state] = counter_get(&c->state_us[state]);
     }
+}
+
+void runtime_watch_code(struct runtime_shared *s, void (*watch)(void *ctx, const struct runtime_code_event *event),
+                        void *ctx) {
+    native_store_watch(s->native, watch, ctx);
+}
+
+bool runtime_task_code(const struct runtime_shared *s, const char *task_id, struct runtime_code_state *ret) {
+    return native_store_task(s->native, task_id, ret);
+}
+
+void runtime_task_gone(struct runtime_shared *s, const char *task_id) {
+    native_store_task_gone(s->native, task_id);
 }
 
 // ---- a runtime
@@ -138,6 +165,7 @@ void runtime_close(struct runtime *r, uint64_t grace_ms, void (*done)(void *ctx)
     ASSERT(!r->closing);
     r->closing = true;
     module_store_cancel(r->shared->modules, r->loop);
+    native_store_cancel(r->shared->native, r);
     for (struct instance *i = r->instances; i; i = i->next)
         if (i->worker)
             stop_instance(i, grace_ms, on_stopped, NULL);

@@ -47,6 +47,10 @@ struct spearlet_config {
     uint64_t fetch_backoff_ms;         // 100 ms, doubled after each try
     uint64_t artifact_cache_max_bytes; // on disk, 1 GiB
     uint64_t prepared_cache_max_bytes; // prepared modules kept in memory, 256 MiB
+    uint32_t compile_jobs;             // compilations at the same time, 1; 0: none, what the cache has is used
+    uint64_t compile_time_ms;          // a compilation that takes longer is killed, 600 s
+    uint64_t compile_memory_bytes;     // or that takes more memory, 2 GiB
+    uint64_t native_cache_max_bytes;   // native code on disk, 1 GiB
     uint64_t prepare_time_ms;          // a preparation that takes longer is killed, 30 s
     uint64_t start_time_ms;            // a worker that is not ready by then is killed, 10 s
     uint64_t stop_grace_ms;            // default for stop_instance, 5 s
@@ -64,6 +68,9 @@ struct runtime_config {
     struct artifact_source
         *artifact_source; // NULL: the sms source (downloads); tests and embedders give bytes of their own
 };
+
+// What an instance runs; see native code below.
+enum runtime_code { RUNTIME_CODE_INTERPRETER, RUNTIME_CODE_NATIVE_O0, RUNTIME_CODE_NATIVE };
 
 struct artifact_snapshot {
     const char *location;        // sms+file://…
@@ -133,6 +140,7 @@ struct invocation_result {
     // The guest has not seen the invocation, and it may be given to another instance: the worker ended, or was given up, before it began it.
     bool untouched;
     uint64_t instantiate_us, run_us;
+    enum runtime_code code; // that it ran
 };
 // Runs one invocation in the instance. Several may be given at a time (instance_room); they run one after the other, each from the module's first
 // state. One more than there is room for is ResourceExhausted. Not ready: InstanceNotFound naming the state.
@@ -171,10 +179,53 @@ int instance_pid(const struct instance *instance);                   // 0 when t
 void instance_watch(struct instance *instance,
                     void (*changed)(void *ctx, struct instance *instance, enum instance_state state), void *ctx);
 
+// ---- native code
+//
+// A module is served by the engine's interpreter at once. Where limits.aot allows it, native code is made in the background by a process of its own, soon
+// (O0) for a big one and then well (O2), kept on disk and shared by every task with the module; instances that start use the best there is. A module that
+// cannot be compiled stays interpreted; the failure is remembered. With TASK_AOT_BEFORE_READY create_instance waits for the end of that.
+
+const char *runtime_code_name(enum runtime_code code);            // "interpreter", "native-o0", "native"
+enum runtime_code instance_code(const struct instance *instance); // what its worker runs
+// There is better code by now: an instance that is started would have it.
+bool instance_is_outdated(const struct instance *instance);
+
+enum runtime_code_event_kind {
+    RUNTIME_CODE_COMPILING, // code: what is being made
+    RUNTIME_CODE_READY,     // instances that start have it from now on; compile_ms, size_bytes
+    RUNTIME_CODE_FAILED,    // error; instances go on with what they have
+    RUNTIME_CODE_REFUSED    // error; a file of the cache was damaged, foreign, or could not be loaded: it is removed
+};
+struct runtime_code_event {
+    enum runtime_code_event_kind kind;
+    enum runtime_code code;
+    const char *module_digest; // hex, of the raw bytes
+    uint64_t compile_ms, size_bytes;
+    bool cached; // it was not compiled now
+    const struct err *error;
+};
+// Before the first runtime is made. Events come on any thread that has a runtime.
+void runtime_watch_code(struct runtime_shared *s, void (*watch)(void *ctx, const struct runtime_code_event *event),
+                        void *ctx);
+
+// What is known of a task's code since an instance of it was created; nothing (false) before that, or with aot=off.
+struct runtime_code_state {
+    enum runtime_code code;          // the best there is
+    bool compiling;                  // better code is being made, or waits to be
+    uint64_t compile_ms, size_bytes; // of `code`
+    char failure[256];               // why there is no better; "" when nothing failed
+};
+bool runtime_task_code(const struct runtime_shared *s, const char *task_id, struct runtime_code_state *ret);
+// The task is gone: a compilation that no other task waits for is ended. From any thread.
+void runtime_task_gone(struct runtime_shared *s, const char *task_id);
+
 // Counters of the whole process, from any thread.
 struct runtime_stats {
     uint64_t instances_created, instances_failed, workers_started, workers_exited, workers_killed, zygote_starts;
     uint64_t downloads, download_retries, artifact_hits, artifact_misses, modules_prepared, modules_refused;
+    uint64_t native_hits, native_misses, native_refused; // looks into the cache of native code
+    uint64_t compiles_started, compiles_done, compiles_failed, compiles_cancelled;
+    uint64_t compiles_running, compiles_waiting, native_cache_bytes; // now
     uint64_t invocations, invocations_failed, invocations_timed_out;
     uint64_t state_entries[INSTANCE_STATE_COUNT]; // moves into each state
     uint64_t state_us[INSTANCE_STATE_COUNT];      // time spent in each, by those who left it

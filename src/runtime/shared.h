@@ -10,6 +10,7 @@
 struct module_store;
 struct worker_host;
 struct volume_store;
+struct native_store;
 
 struct runtime_shared {
     bool configured; // a spearlet_config was injected
@@ -18,6 +19,7 @@ struct runtime_shared {
     struct module_store *modules;
     struct worker_host *workers;
     struct volume_store *volumes;
+    struct native_store *native;
     struct artifact_source *sms_source;
 };
 

@@ -1,4 +1,4 @@
-// A worker: the process in which one instance's guest runs, or in which one module is prepared, seen from our side. Internal to the library.
+// A worker: the process in which one instance's guest runs, or in which one module is prepared or compiled, seen from our side. Internal to the library.
 //
 // Two implementations, chosen by the build: worker_process.c (a child of the zygote of worker_host.c), and engine_none.c for a build without
 // an engine, which has no process and answers NotSupported.
@@ -13,6 +13,8 @@
 
 struct worker;
 struct worker_pump;
+
+enum { WORKER_CODE_BYTES_MAX = 1 << 30 }; // of a file that a compilation writes
 
 // What the worker said about an invocation, copied out of the shared memory; every length was checked.
 struct worker_result {
@@ -34,7 +36,7 @@ struct worker_events {
     void (*output)(void *ctx, unsigned slot, struct span bytes, bool has_head);
     // The slot's invocation is over; the heap texts of `result` may be taken out of it.
     void (*result)(void *ctx, unsigned slot, struct worker_result *result);
-    // `why` has ERR_NONE after an acknowledged Stop, or a preparation that said ready; else what ended it.
+    // `why` has ERR_NONE after an acknowledged Stop, or a preparation or compilation that said ready; else what ended it.
     void (*ended)(void *ctx, const struct err *why);
 };
 
@@ -51,11 +53,13 @@ struct worker_config {
     enum ipc_role role;
     int module_fd; // the owner's, until `ended`
     uint64_t module_bytes;
-    uint64_t memory_bytes; // the guest's linear memory
+    uint64_t memory_bytes; // the guest's linear memory; role compile: all that the process may take
     uint64_t payload_bytes, output_bytes, log_bytes;
     uint64_t open_files;               // limit.open_files
     bool keeps_state;                  // instance.reuse
     unsigned depth;                    // invocations it may be given at a time, up to IPC_RING_SLOTS
+    bool native;                       // role serve: module_fd is native code, from the cache
+    bool quick;                        // role compile: soon rather than well
     const struct worker_grant *grants; // the owner's, until `ended`
     size_t grant_count;
     uint64_t start_ms; // not ready by then: killed

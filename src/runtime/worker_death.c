@@ -57,3 +57,20 @@ void worker_death(const siginfo_t *info, uint64_t memory_bytes, struct err *e) {
     else
         killed(info->si_status, e);
 }
+
+void worker_death_compiling(const siginfo_t *info, uint64_t memory_bytes, struct err *e) {
+    bool exited_by_itself = info->si_code == CLD_EXITED;
+    if (exited_by_itself && (info->si_status == IPC_EXIT_OUT_OF_MEMORY || info->si_status == IPC_EXIT_STACK_EXHAUSTED))
+        err_set(e, ERR_RUNTIME_ERROR, "the compiler used up compile-memory-max (%llu bytes)",
+                (unsigned long long)memory_bytes);
+    else if (exited_by_itself)
+        err_set(e, ERR_RUNTIME_ERROR, "the compiler exited with %d in the middle of its work", info->si_status);
+    else if (info->si_status == SIGXCPU)
+        err_set(e, ERR_RUNTIME_ERROR, "the compiler used up its processor time (compile-timeout)");
+    else if (info->si_status == SIGABRT) // by itself: it has no other answer to a lack of memory
+        err_set(e, ERR_RUNTIME_ERROR, "the compiler gave up: compile-memory-max (%llu bytes) may be too little for it",
+                (unsigned long long)memory_bytes);
+    else
+        err_set(e, ERR_RUNTIME_ERROR, "the compiler crashed: it ended with signal %d (%s)", info->si_status,
+                strsignal(info->si_status));
+}

@@ -9,5 +9,7 @@
 
 // `info` is of waitid(2). Always fills e, with ERR_RUNTIME_ERROR.
 void worker_death(const siginfo_t *info, uint64_t memory_bytes, struct err *e);
+// The same of a process that compiled a module.
+void worker_death_compiling(const siginfo_t *info, uint64_t memory_bytes, struct err *e);
 
 #endif

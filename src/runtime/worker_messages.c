@@ -3,6 +3,7 @@
 #include "runtime/worker_internal.h"
 
 #include "base/mem.h"
+#include "runtime/native_store.h"
 
 #include <errno.h>
 #include <sys/pidfd.h>
@@ -124,13 +125,15 @@ static void on_spawned(struct worker *w, struct received *r) {
     worker_born(w, r->message.spawned.pid, TAKE_FD(r->fd));
 }
 
-static void on_ready(struct worker *w, const struct ipc_ready *ready) {
+static void on_ready(struct worker *w, struct ipc_ready *ready) {
     if (w->ready || ready->module_bytes > w->memory.layout.output_bytes) {
         worker_broke_protocol(w, "it was ready twice, or with more than fits");
         return;
     }
     w->ready = true;
-    if (w->config.role == IPC_ROLE_SERVE) { // a preparing one has to end in time, too
+    ready->engine[IPC_ENGINE_MAX - 1] = '\0';
+    native_store_set_engine(w->config.shared->native, ready->engine);
+    if (w->config.role == IPC_ROLE_SERVE) { // another one has to end in time, too
         loop_timer_cancel(w->timer);
         w->timer = NULL;
     }

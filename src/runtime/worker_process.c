@@ -70,12 +70,14 @@ static void tell_end(void *arg) {
 // What ended it: our reason for killing it, what it said itself, or what the kernel says.
 static void judge_end(struct worker *w, const siginfo_t *info) {
     bool clean = info && info->si_code == CLD_EXITED && info->si_status == IPC_EXIT_STOPPED;
-    if (clean && (w->stopped || (w->config.role == IPC_ROLE_PREPARE && w->ready)))
+    if (clean && (w->stopped || (w->config.role != IPC_ROLE_SERVE && w->ready)))
         err_clear(&w->end);
     else if (w->kill_reason.kind != ERR_NONE)
         w->end = w->kill_reason;
     else if (w->last_words.kind != ERR_NONE)
         w->end = w->last_words;
+    else if (info && w->config.role == IPC_ROLE_COMPILE)
+        worker_death_compiling(info, w->config.memory_bytes, &w->end);
     else if (info)
         worker_death(info, w->config.memory_bytes, &w->end);
 }
@@ -154,19 +156,32 @@ void worker_hung_up(struct worker *w) {
     give_up(w, &why);
 }
 
+static uint32_t spawn_flags(const struct worker_config *c) {
+    return (c->keeps_state ? IPC_SPAWN_KEEPS_STATE : 0u) | (c->native ? IPC_SPAWN_NATIVE : 0u) |
+           (c->quick ? IPC_SPAWN_QUICK : 0u);
+}
+
+static struct ipc_limits spawn_limits(const struct worker_config *c) {
+    struct ipc_limits limits = {
+        .memory_bytes = c->memory_bytes, .data_bytes = c->memory_bytes, .open_files = c->open_files};
+    if (c->role != IPC_ROLE_COMPILE)
+        limits.data_bytes += OVERHEAD_BYTES + OVERHEAD_PER_MODULE_BYTE * c->module_bytes;
+    else
+        limits.file_bytes = WORKER_CODE_BYTES_MAX;
+    if (c->role != IPC_ROLE_SERVE)
+        limits.cpu_seconds = c->start_ms / 1000 + 1;
+    return limits;
+}
+
 static void fill_request(const struct worker *w, struct ipc_spawn *request) {
     const struct worker_config *c = &w->config;
-    bool prepares = c->role == IPC_ROLE_PREPARE;
     *request = (struct ipc_spawn){
         .header = {.version = IPC_VERSION, .type = IPC_SPAWN, .size = sizeof *request},
         .role = (uint32_t)c->role,
-        .flags = c->keeps_state ? IPC_SPAWN_KEEPS_STATE : 0,
+        .flags = spawn_flags(c),
         .module_bytes = c->module_bytes,
         .layout = w->memory.layout,
-        .limits = {.memory_bytes = c->memory_bytes,
-                   .data_bytes = c->memory_bytes + OVERHEAD_BYTES + OVERHEAD_PER_MODULE_BYTE * c->module_bytes,
-                   .cpu_seconds = prepares ? c->start_ms / 1000 + 1 : 0,
-                   .open_files = c->open_files},
+        .limits = spawn_limits(c),
     };
 }
 

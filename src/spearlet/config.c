@@ -66,6 +66,11 @@ static const struct option_spec specs[] = {
     DURATION("fetch-total-timeout", "SPEARLET_FETCH_TOTAL_TIMEOUT", "60s", 1, "for one try of a download"),
     COUNT("fetch-tries-max", "SPEARLET_FETCH_TRIES_MAX", "4", 1, 100, "tries of a download"),
     DURATION("fetch-backoff", "SPEARLET_FETCH_BACKOFF", "100ms", 1, "the pause after the first try; it doubles"),
+    COUNT("compile-jobs", "SPEARLET_COMPILE_JOBS", "1", 0, 64,
+          "modules compiled to native code at the same time; 0: none, what was compiled before is used"),
+    DURATION("compile-timeout", "SPEARLET_COMPILE_TIMEOUT", "10m", 1000, "compiling a module; one that takes longer stays interpreted"),
+    BYTES("compile-memory-max", "SPEARLET_COMPILE_MEMORY_MAX", "2GiB", 16 * MEBIBYTE, "what a compilation may take"),
+    BYTES("native-cache-max", "SPEARLET_NATIVE_CACHE_MAX", "1GiB", 0, "native code kept on disk"),
     DURATION("prepare-timeout", "SPEARLET_PREPARE_TIMEOUT", "30s", 1, "checking a module"),
     DURATION("start-timeout", "SPEARLET_START_TIMEOUT", "10s", 1, "a worker's start"),
     TEXT("worker-path", "SPEARLET_WORKER_PATH", NULL, "FILE", "the program spear-worker; looked for when not given"),
@@ -99,6 +104,10 @@ static void fill_runtime_part(struct spearlet_config *c, const struct options *o
     c->fetch_backoff_ms = options_number(o, "fetch-backoff");
     c->artifact_cache_max_bytes = options_number(o, "artifact-cache-max");
     c->prepared_cache_max_bytes = options_number(o, "prepared-cache-max");
+    c->compile_jobs = (uint32_t)options_number(o, "compile-jobs");
+    c->compile_time_ms = options_number(o, "compile-timeout");
+    c->compile_memory_bytes = options_number(o, "compile-memory-max");
+    c->native_cache_max_bytes = options_number(o, "native-cache-max");
     c->prepare_time_ms = options_number(o, "prepare-timeout");
     c->start_time_ms = options_number(o, "start-timeout");
     c->stop_grace_ms = options_number(o, "stop-grace");

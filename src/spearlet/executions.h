@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "model/states.h"
+#include "runtime/runtime.h"
 #include "spearlet/function.h"
 #include "spearlet/string_table.h"
 
@@ -30,6 +31,7 @@ struct execution_outcome {
     char *output, *log, *results; // on the heap; results is JSON text, or NULL
     size_t output_bytes, log_bytes, results_bytes;
     char instance_id[UUID_TEXT + 1]; // "" when it got none
+    enum runtime_code code;          // that it ran
     uint64_t queue_us, start_us, instantiate_us, run_us, duration_us;
     int64_t started_ms, completed_ms; // wall clock; started is 0 when it never ran
 };

@@ -333,6 +333,19 @@ void function_service_drop(struct function_service *s, struct function *f) {
     }
 }
 
+// ---- better code
+
+static void renew_here(void *arg) {
+    struct service_loop *l = arg;
+    if (!l->closing)
+        instance_pool_renew_all(l);
+}
+
+void function_service_renew(struct function_service *s) {
+    for (size_t i = 0; i < s->loop_count; i++)
+        (void)loop_post(s->loops[i].loop, renew_here, &s->loops[i]); // a loop that is done has no instances
+}
+
 // ---- the end
 
 void function_service_when_idle(struct function_service *s, void (*idle)(void *ctx), void *ctx) {

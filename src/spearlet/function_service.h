@@ -31,6 +31,8 @@ void function_service_cancel(struct function_service *s, struct loop *asker, str
                              void (*done)(void *ctx, bool was_active), void *ctx);
 // The task is gone from sms. From any thread.
 void function_service_drop(struct function_service *s, struct function *f);
+// There is better code for some task's module: instances move to it. From any thread.
+void function_service_renew(struct function_service *s);
 // Calls idle(ctx) on loop 0 when no request is waiting or running. Call once, on loop 0, when no more can come.
 void function_service_when_idle(struct function_service *s, void (*idle)(void *ctx), void *ctx);
 

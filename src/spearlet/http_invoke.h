@@ -28,7 +28,7 @@ struct raw_request {
     struct raw_stream stream;
 };
 
-enum { RAW_TIMING_TEXT = 160, RAW_HEADERS_MAX = CGI_FIELDS_MAX + 8 };
+enum { RAW_TIMING_TEXT = 192, RAW_HEADERS_MAX = CGI_FIELDS_MAX + 8 };
 struct raw_headers {
     struct http_header list[RAW_HEADERS_MAX];
     size_t count;

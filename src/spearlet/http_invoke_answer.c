@@ -10,9 +10,9 @@
 // ---- header fields
 
 static void format_timing(const struct execution_outcome *o, char text[RAW_TIMING_TEXT]) {
-    snprintf(text, RAW_TIMING_TEXT, "queue;dur=%.3f, start;dur=%.3f, instantiate;dur=%.3f, run;dur=%.3f",
+    snprintf(text, RAW_TIMING_TEXT, "queue;dur=%.3f, start;dur=%.3f, instantiate;dur=%.3f, run;dur=%.3f, code;desc=%s",
              (double)o->queue_us / 1e3, (double)o->start_us / 1e3, (double)o->instantiate_us / 1e3,
-             (double)o->run_us / 1e3);
+             (double)o->run_us / 1e3, runtime_code_name(o->code));
 }
 
 void raw_headers_add(struct raw_headers *h, struct span name, struct span value) {

@@ -97,6 +97,23 @@ static void put_runtime(struct spearlet *s, struct buf *out) {
     single(out, "spearlet_modules_refused_total", "counter", "Modules refused.", r.modules_refused);
 }
 
+static void put_code(struct spearlet *s, struct buf *out) {
+    struct runtime_stats r;
+    runtime_stats(s->runtimes, &r);
+    family(out, "spearlet_compiles_total", "counter", "Compilations of modules to native code by how they ended.");
+    buf_printf(out, "spearlet_compiles_total{result=\"done\"} %" PRIu64 "\n", r.compiles_done);
+    buf_printf(out, "spearlet_compiles_total{result=\"failed\"} %" PRIu64 "\n", r.compiles_failed);
+    buf_printf(out, "spearlet_compiles_total{result=\"cancelled\"} %" PRIu64 "\n", r.compiles_cancelled);
+    single(out, "spearlet_compiles_running", "gauge", "Modules being compiled now.", r.compiles_running);
+    single(out, "spearlet_compiles_waiting", "gauge", "Modules waiting to be compiled.", r.compiles_waiting);
+    single(out, "spearlet_native_cache_bytes", "gauge", "Native code on disk.", r.native_cache_bytes);
+    single(out, "spearlet_native_hits_total", "counter", "Modules whose native code was in the cache.", r.native_hits);
+    single(out, "spearlet_native_misses_total", "counter", "Modules whose native code was not in the cache.",
+           r.native_misses);
+    single(out, "spearlet_native_refused_total", "counter",
+           "Files of native code that were damaged, foreign or not to be loaded.", r.native_refused);
+}
+
 static void put_node(struct spearlet *s, struct buf *out) {
     struct http_server_stats h;
     struct node_agent_view view;
@@ -127,6 +144,7 @@ void http_metrics(struct http_exchange *x, void *ctx) {
     put_executions(s, &out);
     put_service(s, &out);
     put_runtime(s, &out);
+    put_code(s, &out);
     http_respond(x, 200, &type, 1, buf_span(&out));
     buf_done(&out);
 }

@@ -16,8 +16,24 @@ static void add_health(struct json_out *out, json_node *object, struct function 
     json_add_i64(out, health, "retry_in_ms", (int64_t)view.wait_ms);
 }
 
-static void add_task(struct json_out *out, json_node *object, struct function *f) {
+// Before its first use here nothing is known: the interpreter would serve it.
+static void add_code(const struct spearlet *s, struct json_out *out, json_node *task, const struct function *f) {
+    struct runtime_code_state code = {0};
+    json_node *object = json_add_object(out, task, "code");
+    bool is_known = runtime_task_code(s->runtimes, f->task->task_id, &code);
+    bool is_first = code.compiling && code.code == RUNTIME_CODE_INTERPRETER;
+    json_add_text(out, object, "state", is_first ? "compiling" : runtime_code_name(code.code));
+    json_add_bool(out, object, "compiling", code.compiling);
+    if (is_known && code.code != RUNTIME_CODE_INTERPRETER) {
+        json_add_i64(out, object, "compile_ms", (int64_t)code.compile_ms);
+        json_add_i64(out, object, "size_bytes", (int64_t)code.size_bytes);
+    }
+    json_add_text(out, object, "failure", code.failure[0] ? code.failure : NULL);
+}
+
+static void add_task(const struct spearlet *s, struct json_out *out, json_node *object, struct function *f) {
     task_to_json(f->task, out, object);
+    add_code(s, out, object, f);
     json_add_i64(out, object, "waiting", (int64_t)atomic_load(&f->waiting));
     add_health(out, object, f);
 }
@@ -30,7 +46,7 @@ void http_tasks_list(struct http_exchange *x, void *ctx) {
     json_node *root = json_out_object(out);
     json_node *tasks = json_add_array(out, root, "tasks");
     for (size_t i = 0; i < count; i++) {
-        add_task(out, json_push_object(out, tasks), list[i]);
+        add_task(s, out, json_push_object(out, tasks), list[i]);
         function_unref(list[i]);
     }
     free(list);
@@ -38,19 +54,28 @@ void http_tasks_list(struct http_exchange *x, void *ctx) {
     http_respond_json(x, 200, out);
 }
 
+struct listing {
+    struct spearlet *spearlet;
+    struct http_exchange *x;
+};
+
 static void on_task(void *ctx, struct function *f, const struct err *e) {
-    struct http_exchange *x = ctx;
+    struct listing listing = *(struct listing *)ctx;
+    struct http_exchange *x = listing.x;
+    free(ctx);
     if (!f) {
         http_api_refuse(x, e);
         return;
     }
     struct json_out *out = json_out_new();
-    add_task(out, json_out_object(out), f);
+    add_task(listing.spearlet, out, json_out_object(out), f);
     http_respond_json(x, 200, out);
 }
 
 void http_task_get(struct http_exchange *x, void *ctx) {
-    http_api_find_task(ctx, x, http_param(x, "task"), on_task, x);
+    struct listing *listing = NEW(struct listing);
+    *listing = (struct listing){ctx, x};
+    http_api_find_task(ctx, x, http_param(x, "task"), on_task, listing);
 }
 
 // From sms: the task is gone. Saying so twice, or of a task that is not known here, is harmless.
@@ -89,11 +114,6 @@ static void add_record(struct spearlet *s, struct json_out *out, json_node *obje
                                     .started_ms = view.started_ms};
     http_api_add_execution(out, object, &print);
 }
-
-struct listing {
-    struct spearlet *spearlet;
-    struct http_exchange *x;
-};
 
 static void on_task_of_executions(void *ctx, struct function *f, const struct err *e) {
     struct listing listing = *(struct listing *)ctx;
@@ -147,6 +167,7 @@ static void on_instance(void *ctx, const struct instance_view *view) {
     json_add_i64(out, object, "pid", view->pid);
     json_add_i64(out, object, "loop", (int64_t)view->loop_index);
     json_add_text(out, object, "module_sha256", view->module_digest);
+    json_add_text(out, object, "code", runtime_code_name(view->code));
     http_api_add_time(out, object, "created_at", view->created_ms);
     json_add_i64(out, object, "invocations", (int64_t)view->invocations);
     json_add_i64(out, object, "idle_ms", (int64_t)view->idle_ms);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "spearlet/pool_member.h"
+#include "spearlet/pool_renewal.h"
 
 enum { START_PAUSE_US = 1000 * 1000, TURN_US = 100 * 1000 };
 
@@ -208,6 +209,8 @@ void instance_pool_release(struct instance_pool *pool) {
         fail_unhealthy(pool);
     if (!pool->closing)
         start_missing(pool);
+    if (!pool->closing && pool->has_old_code)
+        pool_renewal_look(pool);
     line_up(pool);
     if (--pool->holds == 0 && pool->total == 0 && !pool->queue_first && !pool->in_line)
         free_pool(pool);
@@ -266,6 +269,10 @@ static bool must_yield(const struct pool_member *m, uint64_t now_us) {
 
 void instance_pool_released(struct pool_member *m) {
     struct instance_pool *pool = m->pool;
+    if (pool_renewal_released(m)) {
+        instance_pool_settle(pool);
+        return;
+    }
     make_ready(m);
     m->idle_since_us = clock_monotonic_us();
     if (must_yield(m, m->idle_since_us)) {
@@ -290,6 +297,7 @@ void instance_pool_started(struct pool_member *m) {
         return;
     }
     m->single_use = false; // whom it was for has gone: anybody's
+    pool_renewal_started(m);
     instance_pool_released(m);
 }
 
@@ -362,6 +370,18 @@ void instance_pool_submit(struct service_loop *l, struct function_call *call) {
 void instance_pool_warm(struct service_loop *l, struct function *f) {
     if (!l->closing && !atomic_load(&f->deleted))
         instance_pool_settle(pool_of(l, f));
+}
+
+static void renew(void *ctx, struct string_node *node) {
+    struct instance_pool *pool = CONTAINER_OF(node, struct instance_pool, node);
+    (void)ctx;
+    pool->has_old_code = true;
+    if (!pool->closing)
+        pool_renewal_look(pool); // frees no pool: who leaves is still to be stopped
+}
+
+void instance_pool_renew_all(struct service_loop *l) {
+    string_table_each(&l->pools, renew, NULL);
 }
 
 void instance_pool_cancel(struct function_call *call) {
@@ -437,6 +457,7 @@ static void visit_member(const struct visit *visit, const struct pool_member *m)
         .task = m->pool->function->task,
         .state = m->instance ? instance_state(m->instance) : INSTANCE_CREATING,
         .module_digest = m->instance ? instance_module_digest(m->instance) : "",
+        .code = m->instance ? instance_code(m->instance) : RUNTIME_CODE_INTERPRETER,
         .pid = m->instance ? instance_pid(m->instance) : 0,
         .loop_index = m->pool->loop->index,
         .created_ms = m->created_ms,

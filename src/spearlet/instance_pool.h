@@ -27,6 +27,8 @@ void instance_pool_submit(struct service_loop *l, struct function_call *call);
 void instance_pool_make_room(struct service_loop *l);
 // Starts what scale.min wants on this loop.
 void instance_pool_warm(struct service_loop *l, struct function *f);
+// There is better code for some task: instances move to it, one after the other (pool_renewal.h).
+void instance_pool_renew_all(struct service_loop *l);
 // Ends the call with ExecutionTerminated; a running guest is killed.
 void instance_pool_cancel(struct function_call *call);
 // The task is gone: who waits is told, and every instance stops.
@@ -39,6 +41,7 @@ struct instance_view {
     const struct task *task;
     enum instance_state state;
     const char *module_digest;
+    enum runtime_code code;
     int pid;
     size_t loop_index;
     int64_t created_ms;

@@ -11,6 +11,7 @@
 #include "spearlet/http_api.h"
 #include "spearlet/shutdown.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -22,6 +23,29 @@ static void on_task_dropped(void *ctx, struct function *f) {
     struct spearlet *s = ctx;
     log_info("task gone task_id=%s name=%s", f->task->task_id, f->task->name);
     function_service_drop(s->functions, f);
+    runtime_task_gone(s->runtimes, f->task->task_id);
+}
+
+// On any loop.
+static void on_code(void *ctx, const struct runtime_code_event *event) {
+    struct spearlet *s = ctx;
+    const char *code = runtime_code_name(event->code);
+    switch (event->kind) {
+    case RUNTIME_CODE_COMPILING:
+        log_info("compiling module=%s code=%s", event->module_digest, code);
+        break;
+    case RUNTIME_CODE_READY:
+        log_info("native code ready module=%s code=%s cached=%d compile_ms=%" PRIu64 " size_bytes=%" PRIu64,
+                 event->module_digest, code, event->cached, event->compile_ms, event->size_bytes);
+        function_service_renew(s->functions);
+        break;
+    case RUNTIME_CODE_FAILED:
+        log_warn("not compiled module=%s code=%s error=\"%s\"", event->module_digest, code, event->error->text);
+        break;
+    case RUNTIME_CODE_REFUSED:
+        log_warn("native code refused module=%s error=\"%s\"", event->module_digest, event->error->text);
+        break;
+    }
 }
 
 static void on_tasks_changed(void *ctx) {
@@ -42,6 +66,7 @@ static int make_functions(struct spearlet *s, struct err *e) {
     const struct spearlet_settings *settings = &s->settings;
     if (runtime_shared_new(&settings->node, &s->runtimes, e) < 0)
         return -1;
+    runtime_watch_code(s->runtimes, on_code, s);
     s->executions = executions_new(settings->executions_max, settings->executions_max_bytes);
     struct function_service_config config = {
         .loops = s->loops, .runtimes = s->runtimes, .settings = settings, .executions = s->executions};

@@ -65,6 +65,8 @@ static void take_from_ready(struct pool_member *m) {
 
 // Out of the lists and counts of its state; into those of LEAVING.
 static void set_leaving(struct pool_member *m) {
+    if (m->pool->renewing == m)
+        m->pool->renewing = NULL;
     if (m->state == MEMBER_READY)
         take_from_ready(m);
     else if (m->state == MEMBER_STARTING && !m->single_use)
@@ -219,6 +221,7 @@ static void take_result(struct function_call *call, struct invocation_result *re
     }
     outcome->instantiate_us = result->instantiate_us;
     outcome->run_us = result->run_us;
+    outcome->code = result->code;
 }
 
 static void on_output(void *ctx, struct span bytes, bool has_head) {

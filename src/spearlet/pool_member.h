@@ -22,13 +22,16 @@ struct instance_pool {
     size_t leaving;                               // of them LEAVING or BROKEN
     struct pool_member *ready_first, *ready_last; // the one used last stands first
     struct function_call *queue_first, *queue_last;
-    size_t queued;           // calls in the queue that share instances
-    struct loop_timer *idle; // when the first idle instance is due, or earlier
-    uint64_t start_pause_us; // no instance is added before this
-    bool keep_paused;        // starting one for scale.min failed: not before the next request
-    struct slot_waiter slot; // for one more of the node's instances
-    bool in_line;            // waits for it, or it is on its way
-    bool slot_in_hand;       // it has come, and is not used yet
+    size_t queued;                // calls in the queue that share instances
+    struct loop_timer *idle;      // when the first idle instance is due, or earlier
+    uint64_t start_pause_us;      // no instance is added before this
+    bool has_old_code;            // there is better code than that of some instance, or there may be
+    struct pool_member *renewing; // started to take an older one's place, with better code; or NULL
+    size_t renewed;               // started so, while those to go were all running: the next of them leave
+    bool keep_paused;             // starting one for scale.min failed: not before the next request
+    struct slot_waiter slot;      // for one more of the node's instances
+    bool in_line;                 // waits for it, or it is on its way
+    bool slot_in_hand;            // it has come, and is not used yet
     struct service_times times;
     unsigned holds; // by who goes on with it; it is not freed before
     bool closing;

@@ -48,6 +48,8 @@ struct engine_instance;
 // Once per process (the zygote does it before it forks): loads what is costly.
 void engine_warm_up(void);
 const char *engine_name(void); // "wasmedge 0.14.1"
+// What native code is bound to beside the processor: the engine's version, and a number that changes with how it is told to compile.
+const char *engine_code_name(void);
 
 int engine_new(const struct engine_host_function *functions, size_t function_count, void *ctx,
                uint64_t memory_max_bytes, struct engine **ret, struct err *e);
@@ -56,6 +58,12 @@ void engine_free(struct engine *g);
 int engine_load(struct engine *g, struct span module, struct engine_module **ret, struct err *e);
 // As engine_load, but only to know: on refusal *ret_offset is where in the bytes the fault is, or -1, and e says more. Slower; writes to stdout meanwhile are lost.
 int engine_check(struct engine *g, struct span module, int64_t *ret_offset, struct err *e);
+// Compiles prepared bytes into the shared library `path`, with temporary files beside it. Once per process: a second time may crash. Not interruptible
+// and without counting, as engine_load_native has it run. ERR_RUNTIME_ERROR with the engine's words.
+enum engine_level { ENGINE_LEVEL_O0, ENGINE_LEVEL_O2 };
+int engine_compile(struct span module, enum engine_level level, const char *path, struct err *e);
+// As engine_load, of a file that engine_compile has made. It is machine code and runs as it is: only from a place that no guest can write to.
+int engine_load_native(struct engine *g, const char *path, struct engine_module **ret, struct err *e);
 void engine_module_free(struct engine_module *m);
 // The exported function's signature; false when there is no such export, or it is not a function.
 bool engine_export(const struct engine_module *m, struct span name, struct engine_signature *ret);

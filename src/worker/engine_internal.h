@@ -53,6 +53,12 @@ void engine_snapshot_free(struct engine_snapshot *s);
 // Tries out on a module of our own whether a reset does all it has to; until that went well, nothing can be reset. Kept by a fork.
 void engine_reset_try(void);
 
+// The proposals that a module may use, for loading and compiling alike; the caller deletes it.
+WasmEdge_ConfigureContext *engine_config_new(void);
+// Validates what was loaded and makes a module of it, or deletes it.
+int engine_module_make(WasmEdge_ConfigureContext *config, WasmEdge_ASTModuleContext *ast, struct engine_module **ret,
+                       struct err *e);
+
 // Types and values as the API has them. The types are those a signature can have: anything but ENGINE_OTHER.
 enum engine_type engine_type_from(WasmEdge_ValType type);
 WasmEdge_ValType engine_type_to(enum engine_type type);

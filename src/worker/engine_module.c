@@ -1,4 +1,4 @@
-// Modules: loading, validating, exports.
+// Modules: loading, validating, exports. What is compiled and loaded as native code is in engine_compile.c.
 //
 // Bytecode only: native code inside a module is never run (ForceInterpreter; the parser has removed it before as well).
 #include "worker/engine_internal.h"
@@ -54,9 +54,14 @@ int engine_load(struct engine *g, struct span module, struct engine_module **ret
     if (!WasmEdge_ResultOK(result))
         return err_set(e, ERR_INVALID_CONFIGURATION, "malformed module: %s (%s)", WasmEdge_ResultGetMessage(result),
                        engine_name());
+    return engine_module_make(g->config, ast, ret, e);
+}
+
+int engine_module_make(WasmEdge_ConfigureContext *config, WasmEdge_ASTModuleContext *ast, struct engine_module **ret,
+                       struct err *e) {
     // One per module: a validator that is used again leaks.
-    WasmEdge_ValidatorContext *validator = WasmEdge_ValidatorCreate(g->config);
-    result = WasmEdge_ValidatorValidate(validator, ast);
+    WasmEdge_ValidatorContext *validator = WasmEdge_ValidatorCreate(config);
+    WasmEdge_Result result = WasmEdge_ValidatorValidate(validator, ast);
     WasmEdge_ValidatorDelete(validator);
     if (!WasmEdge_ResultOK(result)) {
         WasmEdge_ASTModuleDelete(ast);

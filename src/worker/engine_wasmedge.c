@@ -10,6 +10,13 @@ const char *engine_name(void) {
     return "wasmedge " WASMEDGE_VERSION;
 }
 
+WasmEdge_ConfigureContext *engine_config_new(void) {
+    WasmEdge_ConfigureContext *config = WasmEdge_ConfigureCreate();
+    WasmEdge_ConfigureAddProposal(config, WasmEdge_Proposal_TailCall);
+    WasmEdge_ConfigureAddProposal(config, WasmEdge_Proposal_ExtendedConst);
+    return config;
+}
+
 // ---- host functions
 
 static WasmEdge_Result call_host(void *this, void *data, const WasmEdge_CallingFrameContext *frame,
@@ -84,9 +91,7 @@ int engine_new(const struct engine_host_function *functions, size_t function_cou
     WasmEdge_LogOff();
     struct engine *g = NEW(struct engine);
     uint64_t pages = memory_max_bytes / ENGINE_PAGE_BYTES;
-    g->config = WasmEdge_ConfigureCreate();
-    WasmEdge_ConfigureAddProposal(g->config, WasmEdge_Proposal_TailCall);
-    WasmEdge_ConfigureAddProposal(g->config, WasmEdge_Proposal_ExtendedConst);
+    g->config = engine_config_new();
     WasmEdge_ConfigureSetForceInterpreter(g->config, true);
     WasmEdge_ConfigureSetMaxMemoryPage(g->config, (uint32_t)(pages < ENGINE_PAGE_BYTES ? pages : ENGINE_PAGE_BYTES));
     g->executor = WasmEdge_ExecutorCreate(g->config, NULL);

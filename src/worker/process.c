@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -143,10 +144,19 @@ static int set_limits(const struct ipc_spawn *spawn, struct err *e) {
         return -1;
     if (limits->cpu_seconds && set_limit(RLIMIT_CPU, limits->cpu_seconds, "RLIMIT_CPU", e))
         return -1;
-    // Files cannot grow, but in a volume, where the quota rules. What the worker itself writes goes through shared memory, which this does not touch.
-    if (!may_write_files(spawn) && set_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", e))
+    // Files cannot grow, but in a volume, where the quota rules, and where a compiler writes. What the worker itself writes goes through shared
+    // memory, which this does not touch.
+    if ((limits->file_bytes || !may_write_files(spawn)) &&
+        set_limit(RLIMIT_FSIZE, limits->file_bytes, "RLIMIT_FSIZE", e))
         return -1;
     return limit_descriptors(spawn, e);
+}
+
+// A compilation takes what nobody else wants.
+static void step_back(void) {
+    const struct sched_param none = {0};
+    (void)setpriority(PRIO_PROCESS, 0, 19);
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e) {
@@ -159,6 +169,8 @@ int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds
         return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "placing descriptors");
     if (set_limits(spawn, e))
         return -1;
+    if (spawn->role == IPC_ROLE_COMPILE)
+        step_back();
     page_scan_open(); // while /proc can be seen
     // The sandbox proper (Landlock, then seccomp) belongs here: descriptors are at their fixed numbers, and nothing of the guest's has been read.
     return 0;

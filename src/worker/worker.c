@@ -1,11 +1,14 @@
-// The two roles of a worker: prepare answers once and ends; serve answers invocations until it is told to stop.
+// The roles of a worker: prepare and compile answer once and end; serve answers invocations until it is told to stop.
 #include "worker/worker.h"
 
 #include "base/clock.h"
 #include "worker/channel.h"
+#include "worker/compile.h"
 #include "worker/invocation.h"
 #include "worker/prepare.h"
 #include "worker/process.h"
+
+#include <stdio.h>
 
 static int fail(const struct err *e) {
     channel_send_failed(PROCESS_FD_CONTROL, e);
@@ -16,6 +19,7 @@ static int send_ready(uint64_t module_bytes, uint64_t start_us) {
     struct ipc_ready message = {.header = channel_header(IPC_READY, sizeof message, 0),
                                 .module_bytes = module_bytes,
                                 .elapsed_us = clock_monotonic_us() - start_us};
+    snprintf(message.engine, sizeof message.engine, "%s", engine_code_name());
     return channel_send(PROCESS_FD_CONTROL, &message, sizeof message, -1);
 }
 
@@ -25,6 +29,13 @@ static int run_prepare(const struct ipc_spawn *spawn, const struct shared *share
     if (prepare_module(shared, &spawn->limits, &module_bytes, &e))
         return fail(&e);
     return send_ready(module_bytes, start_us) ? IPC_EXIT_ORPHANED : IPC_EXIT_STOPPED;
+}
+
+static int run_compile(const struct ipc_spawn *spawn, const struct shared *shared, uint64_t start_us) {
+    struct err e;
+    if (compile_module(shared, spawn, &e))
+        return fail(&e);
+    return send_ready(0, start_us) ? IPC_EXIT_ORPHANED : IPC_EXIT_STOPPED;
 }
 
 static int stop(uint64_t id) {
@@ -101,6 +112,9 @@ int worker_run(const struct ipc_spawn *spawn) {
     struct err e;
     if (shared_map(spawn, &shared, &e))
         return fail(&e);
-    return spawn->role == IPC_ROLE_PREPARE ? run_prepare(spawn, &shared, start_us)
-                                           : run_serve(spawn, &shared, start_us);
+    if (spawn->role == IPC_ROLE_PREPARE)
+        return run_prepare(spawn, &shared, start_us);
+    if (spawn->role == IPC_ROLE_COMPILE)
+        return run_compile(spawn, &shared, start_us);
+    return run_serve(spawn, &shared, start_us);
 }

@@ -70,7 +70,7 @@ static int spawn_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, 
 static int check(const union channel_message *message, const struct channel_fds *fds, struct err *e) {
     if (message->header.type != IPC_SPAWN)
         return err_set(e, ERR_INTERNAL, "malformed message: type %u on the spawn socket", message->header.type);
-    if (message->spawn.role != IPC_ROLE_PREPARE && message->spawn.role != IPC_ROLE_SERVE)
+    if (message->spawn.role > IPC_ROLE_COMPILE)
         return err_set(e, ERR_INTERNAL, "malformed message: unknown role %u", message->spawn.role);
     uint32_t grants = message->spawn.grant_count;
     if (grants > IPC_GRANTS_MAX)

@@ -44,6 +44,7 @@ def environment(sms=None, **more):
     env = {name: value for name, value in os.environ.items()
            if not name.startswith(("SMS_", "SPEARLET_", "SPEAR_", "NOTIFY_SOCKET", "NO_COLOR"))}
     env["TERM"] = "xterm"
+    env["SPEARLET_COMPILE_JOBS"] = "0"  # as in harness.Daemon
     address = getattr(sms, "address", sms)
     if address:
         env["SPEAR_SMS_ADDR"] = address

@@ -118,7 +118,7 @@ class Kills(Faults):
         self.assertEqual(self.spearlet.request("GET", "/status").json()["node_uuid"], uuid)
         left = {os.path.join(folder, f) for folder, _, files in os.walk(self.spearlet.data_dir) for f in files}
         self.assertEqual({os.path.relpath(f, self.spearlet.data_dir).split("/")[0] for f in left},
-                         {"cache", "lock", "node.json"})
+                         {"cache", "lock", "native.key", "node.json"})
 
     def test_output_that_nobody_takes(self):
         task = self.deploy("echo.wasm")

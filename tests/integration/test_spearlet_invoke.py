@@ -18,7 +18,7 @@ class Invoke(spearlet_tool.SpearletTestCase):
             self.assertEqual((answer.status, answer.body), (200, b"Hello, world!\nABC"))
             self.assertEqual(answer.headers["Content-Type"], "text/plain; charset=utf-8")
             self.assertRegex(answer.headers["Server-Timing"], r"^queue;dur=\d+\.\d+, start;dur=\d+\.\d+, "
-                             r"instantiate;dur=\d+\.\d+, run;dur=\d+\.\d+$")
+                             r"instantiate;dur=\d+\.\d+, run;dur=\d+\.\d+, code;desc=interpreter$")
             record = self.spearlet.request("GET", "/functions/executions/" + answer.headers["x-execution-id"]).json()
             self.assertEqual((record["status"], record["instance_id"]), ("completed", answer.headers["x-instance-id"]))
 

@@ -120,6 +120,7 @@ void fixture_init_with(struct fixture *f, const char *module_file, void (*change
     f->worker_path = worker ? mem_strdup(worker) : NULL;
     f->config.worker_path = f->worker_path;
     f->config.fetch_backoff_ms = 1;
+    f->config.compile_jobs = 0; // a test of native code says otherwise in `change`
     size_t n = 0;
     f->module.p = read_module(module_file ? module_file : "types.wasm", &n);
     f->module.n = n;

@@ -67,6 +67,31 @@ static void test_bad_hex_leaves_the_output(void **state) {
     assert_memory_equal(digest, before, sizeof digest);
 }
 
+// RFC 4231, test case 2; and two keys of a full block and of nothing, from another implementation.
+static void test_hmac(void **state) {
+    (void)state;
+    static const struct {
+        const char *key, *message, *code;
+    } cases[] = {
+        {"Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "abc",
+         "4094e954bda3fa079826b9a1353886ed680ee45577c7405a18ad4004562f2e33"},
+        {"", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        unsigned char code[SHA256_BYTES], wanted[SHA256_BYTES];
+        assert_true(sha256_from_hex(span_of(cases[i].code), wanted));
+        hmac_sha256(span_of(cases[i].key), span_of(cases[i].message), code);
+        assert_memory_equal(code, wanted, sizeof code);
+        assert_true(digest_equal(code, wanted));
+        for (size_t bit = 0; bit < 8 * sizeof code; bit++) {
+            code[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            assert_false(digest_equal(code, wanted));
+            code[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+    }
+}
+
 static void *digest_often(void *unused) {
     (void)unused;
     for (int i = 0; i < 200; i++) {
@@ -89,8 +114,11 @@ static void test_many_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_threads), // first, so that the first look-up is raced for
-        cmocka_unit_test(test_known_vectors), cmocka_unit_test(test_in_parts),
-        cmocka_unit_test(test_hex_both_ways), cmocka_unit_test(test_bad_hex_leaves_the_output),
+        cmocka_unit_test(test_known_vectors),
+        cmocka_unit_test(test_in_parts),
+        cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_hex_both_ways),
+        cmocka_unit_test(test_bad_hex_leaves_the_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
