@@ -169,13 +169,23 @@ enum ipc_result_flag {
     IPC_RESULT_HAS_HEAD = 4,
     IPC_RESULT_LARGE = 8
 };
+// Where the state came from that the guest found.
+enum ipc_state {
+    IPC_STATE_NONE,  // it did not come so far
+    IPC_STATE_MADE,  // a new instance, made by the invocation
+    IPC_STATE_AHEAD, // a new instance, made after the answer to the invocation before
+    IPC_STATE_RESET, // the instance of the invocation before, put back after its answer
+    IPC_STATE_KEPT,  // as the invocation before left it (instance.reuse)
+    IPC_STATE_COUNT
+};
 struct ipc_result {
     uint32_t kind; // enum err_kind; ERR_NONE is success
     int32_t exit_code;
     uint32_t flags;
-    uint32_t reserved;
+    uint32_t state;                                // enum ipc_state
     uint64_t output_bytes, log_bytes, reply_bytes; // output_bytes is 0 when it was streamed
     uint64_t instantiate_us, run_us;
+    uint64_t renew_us;       // what AHEAD or RESET took
     char text[IPC_TEXT_MAX]; // of the error; only written when there is one
 };
 

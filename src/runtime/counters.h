@@ -16,6 +16,7 @@ struct runtime_counters {
     _Atomic uint64_t native_hits, native_misses, native_refused, compiles_started, compiles_done, compiles_failed,
         compiles_cancelled;
     _Atomic uint64_t invocations, invocations_failed, invocations_timed_out;
+    _Atomic uint64_t states_made, states_made_ahead, states_reset, states_kept, states_renew_us;
     _Atomic uint64_t state_entries[INSTANCE_STATE_COUNT], state_us[INSTANCE_STATE_COUNT];
 };
 

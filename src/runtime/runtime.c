@@ -82,6 +82,11 @@ void runtime_stats(const struct runtime_shared *shared, struct runtime_stats *re
                                   .invocations = counter_get(&c->invocations),
                                   .invocations_failed = counter_get(&c->invocations_failed),
                                   .invocations_timed_out = counter_get(&c->invocations_timed_out),
+                                  .states_made = counter_get(&c->states_made),
+                                  .states_made_ahead = counter_get(&c->states_made_ahead),
+                                  .states_reset = counter_get(&c->states_reset),
+                                  .states_kept = counter_get(&c->states_kept),
+                                  .states_renew_us = counter_get(&c->states_renew_us),
                                   .zygote_pid = (uint64_t)worker_host_pid(s->workers)};
     native_store_gauges(s->native, &ret->compiles_running, &ret->compiles_waiting, &ret->native_cache_bytes);
     for (int state = 0; state < INSTANCE_STATE_COUNT; state++) {

@@ -227,6 +227,9 @@ struct runtime_stats {
     uint64_t compiles_started, compiles_done, compiles_failed, compiles_cancelled;
     uint64_t compiles_running, compiles_waiting, native_cache_bytes; // now
     uint64_t invocations, invocations_failed, invocations_timed_out;
+    // Invocations by where the guest's state came from: made by themselves, made or put back after the answer to the one before, left by it
+    // (instance.reuse); and what the second and third took.
+    uint64_t states_made, states_made_ahead, states_reset, states_kept, states_renew_us;
     uint64_t state_entries[INSTANCE_STATE_COUNT]; // moves into each state
     uint64_t state_us[INSTANCE_STATE_COUNT];      // time spent in each, by those who left it
     uint64_t zygote_pid;                          // 0: none

@@ -6,7 +6,8 @@
 #include "base/mem.h"
 #include "runtime/worker_internal.h"
 
-enum { ROUNDS_MAX = 4 }; // of reading, before sockets have their turn again
+enum { ROUNDS_MAX = 4 };                  // of reading, before sockets have their turn again
+enum { RENEW_US_MAX = 60 * 1000 * 1000 }; // more than that no worker is believed
 
 struct worker_pump {
     uv_prepare_t prepare;
@@ -157,6 +158,16 @@ static struct invocation_result copy_answer(const struct worker_claim *claim, co
                                       .run_us = r->run_us};
 }
 
+static void count_state(struct runtime_counters *c, const struct ipc_result *r) {
+    _Atomic uint64_t *const counters[IPC_STATE_COUNT] = {[IPC_STATE_MADE] = &c->states_made,
+                                                         [IPC_STATE_AHEAD] = &c->states_made_ahead,
+                                                         [IPC_STATE_RESET] = &c->states_reset,
+                                                         [IPC_STATE_KEPT] = &c->states_kept};
+    if (r->state < IPC_STATE_COUNT && counters[r->state])
+        counter_add(counters[r->state], 1);
+    counter_add(&c->states_renew_us, r->renew_us < RENEW_US_MAX ? r->renew_us : RENEW_US_MAX);
+}
+
 // Its slot is free, and what was large given back, before anybody hears of it.
 static void release(struct worker *w, unsigned slot, const struct worker_claim *claim) {
     const struct worker_slot *s = &w->slots[slot];
@@ -178,6 +189,7 @@ static void read_result(struct worker *w, unsigned slot) {
         claim.output.n = 0;
     if (!(claim.result.flags & IPC_RESULT_HAS_RESULTS))
         claim.reply.n = 0;
+    count_state(&w->config.shared->counters, &claim.result);
     AUTO_FREE char *reply = copy(claim.reply);
     struct worker_result result = {
         .answer = copy_answer(&claim, reply), .kind = (enum err_kind)claim.result.kind, .text = claim.result.text};

@@ -80,6 +80,18 @@ static void put_service(struct spearlet *s, struct buf *out) {
     single(out, "spearlet_guest_log_lines_total", "counter", "Lines of guests put into the log.", stats.log_lines);
 }
 
+static void put_states(const struct runtime_stats *r, struct buf *out) {
+    const char *name = "spearlet_invocation_states_total";
+    family(out, name, "counter", "Invocations by where the guest's state came from.");
+    buf_printf(out, "%s{from=\"new\"} %" PRIu64 "\n%s{from=\"new_ahead\"} %" PRIu64 "\n", name, r->states_made, name,
+               r->states_made_ahead);
+    buf_printf(out, "%s{from=\"reset\"} %" PRIu64 "\n%s{from=\"kept\"} %" PRIu64 "\n", name, r->states_reset, name,
+               r->states_kept);
+    name = "spearlet_state_renewal_seconds_total";
+    family(out, name, "counter", "What workers took after their answers to have the next state.");
+    buf_printf(out, "%s %.6f\n", name, (double)r->states_renew_us / 1e6);
+}
+
 static void put_runtime(struct spearlet *s, struct buf *out) {
     struct runtime_stats r;
     runtime_stats(s->runtimes, &r);
@@ -95,6 +107,7 @@ static void put_runtime(struct spearlet *s, struct buf *out) {
     single(out, "spearlet_artifact_misses_total", "counter", "Modules not found in the cache.", r.artifact_misses);
     single(out, "spearlet_modules_prepared_total", "counter", "Modules checked and accepted.", r.modules_prepared);
     single(out, "spearlet_modules_refused_total", "counter", "Modules refused.", r.modules_refused);
+    put_states(&r, out);
 }
 
 static void put_code(struct spearlet *s, struct buf *out) {

@@ -14,6 +14,7 @@ void first_state_init(struct first_state *f, struct engine *engine, const struct
 static void drop(struct first_state *f) {
     engine_instance_free(f->instance);
     f->instance = NULL;
+    f->source = IPC_STATE_NONE;
 }
 
 int first_state_have(struct first_state *f, struct err *e) {
@@ -22,6 +23,7 @@ int first_state_have(struct first_state *f, struct err *e) {
         f->is_initialized = !f->is_reactor;
         if (engine_instantiate(f->engine, f->module, &f->instance, e))
             return -1;
+        f->source = IPC_STATE_MADE;
     }
     if (!f->is_initialized) {
         if (engine_call(f->instance, initialize, NULL, NULL, &exited, e))
@@ -61,12 +63,14 @@ static void make_ahead(struct first_state *f) {
             return;
     }
     engine_remember(f->instance);
+    f->source = IPC_STATE_AHEAD;
     f->remembers_initialized = f->is_initialized;
 }
 
 void first_state_renew(struct first_state *f) {
     if (f->instance && engine_reset(f->instance)) {
         f->is_initialized = f->remembers_initialized;
+        f->source = IPC_STATE_RESET;
         return;
     }
     drop(f);

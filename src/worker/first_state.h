@@ -7,6 +7,7 @@
 #ifndef SPEAR_WORKER_FIRST_STATE_H
 #define SPEAR_WORKER_FIRST_STATE_H
 
+#include "ipc/worker_protocol.h"
 #include "worker/engine.h"
 
 // Begins as all zero bytes.
@@ -14,6 +15,7 @@ struct first_state {
     struct engine *engine;
     const struct engine_module *module;
     struct engine_instance *instance; // NULL: the next invocation makes it
+    enum ipc_state source;            // of what `instance` holds: IPC_STATE_NONE … IPC_STATE_RESET
     bool is_reactor;                  // exports _initialize and no _start
     bool is_initialized;              // `instance` has run it, or needs not to
     bool is_tried;                    // an invocation has run the whole start, and it went well

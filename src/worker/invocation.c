@@ -174,12 +174,18 @@ static int call(struct server *s, struct entry *entry, struct ipc_result *ret, s
     return entry->is_default ? 0 : write_results(s, entry, results, ret, e);
 }
 
+static void note_state(const struct server *s, struct ipc_result *ret) {
+    ret->state = s->is_kept ? IPC_STATE_KEPT : s->state.source;
+    ret->renew_us = ret->state == IPC_STATE_AHEAD || ret->state == IPC_STATE_RESET ? s->renew_us : 0;
+}
+
 static int run(struct server *s, struct request *r, struct ipc_result *ret, struct err *e) {
     uint64_t start_us = clock_monotonic_us();
     if (entry_select(s->module, r->function, r->params, &r->entry, e))
         return -1;
     process_set_guest_running(true);
     int failed = instantiate(s, e);
+    note_state(s, ret);
     uint64_t instantiated_us = clock_monotonic_us();
     ret->instantiate_us = instantiated_us - start_us;
     if (!failed && !left(&s->guest))
@@ -233,8 +239,10 @@ void server_clean(struct server *s) {
     s->is_kept = s->keeps_state && !s->spoiled;
     if (s->is_kept)
         return;
+    uint64_t start_us = clock_monotonic_us();
     wasi_table_end(&s->table);
     wasi_table_begin(&s->table, s->grants, s->grant_count); // what a start made ahead may look at
     s->guest = (struct guest){.table = &s->table};
     first_state_renew(&s->state);
+    s->renew_us = clock_monotonic_us() - start_us;
 }

@@ -26,9 +26,10 @@ struct server {
     struct guest_area reply; // where its typed results go
     struct span *strings;    // args and environment of the running invocation
     size_t strings_capacity;
-    bool keeps_state; // instance.reuse: an instance that returned normally serves the next invocation too
-    bool spoiled;     // the last invocation left it in no state to be used again
-    bool is_kept;     // the instance is that of an earlier invocation, as that one left it
+    bool keeps_state;  // instance.reuse: an instance that returned normally serves the next invocation too
+    bool spoiled;      // the last invocation left it in no state to be used again
+    uint64_t renew_us; // what the last server_clean took for the state
+    bool is_kept;      // the instance is that of an earlier invocation, as that one left it
 };
 
 enum { INVOCATION_EXIT_TRAP = 134, INVOCATION_EXIT_OTHER = 1 }; // exit codes of guests that had none to give

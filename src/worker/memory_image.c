@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE_BYTES = PAGE_SCAN_PAGE_BYTES, PAGES_FIRST = 16 };
+enum { PAGE_BYTES = PAGE_SCAN_PAGE_BYTES };
 
 static const uint8_t zeros[PAGE_BYTES];
 

@@ -1,5 +1,6 @@
 """Instances: how many there are, who waits and for how long, and that nobody gets another's answer."""
 import hashlib
+import re
 import time
 
 import harness
@@ -10,7 +11,7 @@ SANITIZED = harness.is_sanitized("spearlet")
 
 
 @needs_engine
-@needs_guests("hello.wasm", "sleep.wasm", "echo.wasm", "spin.wasm", "counter.wasm")
+@needs_guests("hello.wasm", "sleep.wasm", "echo.wasm", "spin.wasm", "counter.wasm", "table_set.wasm")
 class Pool(spearlet_tool.SpearletTestCase):
     def shout(self, task, text):
         answer = self.invoke(task, text)
@@ -23,6 +24,30 @@ class Pool(spearlet_tool.SpearletTestCase):
         self.assertEqual(len(used), 1)
         self.assertEqual([i["loop"] for i in self.instances()], [0])
         self.assertEqual(self.instances()[0]["invocations"], 8)
+
+    def states(self):
+        """Invocations so far by where the guest's state came from."""
+        found = re.findall(r'^spearlet_invocation_states_total\{from="(\w+)"\} (\d+)$', self.spearlet.request("GET", "/metrics").text(), re.M)
+        return {source: int(count) for source, count in found}
+
+    def call(self, task, function):
+        self.assertTrue(self.execute(task, function_name=function)["success"])
+
+    def check_states(self, invoke, **wanted):
+        before = self.states()
+        for _ in range(6):
+            invoke()
+        after = self.states()
+        self.assertEqual({source: after[source] - before[source] for source in after if after[source] != before[source]}, wanted)
+
+    def test_where_states_come_from(self):
+        fixed = {"scale.max": "1", "aot": "off"}
+        hello = self.deploy("hello.wasm", "hello-states", config=fixed)
+        self.check_states(lambda: self.shout(hello, b"x"), new=1, new_ahead=1, reset=4)
+        table = self.deploy("table_set.wasm", "table-states", config=fixed)
+        self.check_states(lambda: self.call(table, "swap"), new=1, new_ahead=5)
+        kept = self.deploy("counter.wasm", "kept-states", config=fixed | {"instance.reuse": "true"})
+        self.check_states(lambda: self.call(kept, "next"), new=1, kept=5)
 
     def test_one_at_a_time_in_order(self):
         task = self.deploy("sleep.wasm", config={"scale.max": "1"})
