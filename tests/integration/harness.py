@@ -13,7 +13,8 @@ routes: what an answer must hold is said in the tests. Next step: `SpearTestCase
     if __name__ == "__main__":
         harness.main()
 
-The programs are looked for in $SPEAR_BUILD_DIR (default: the folder build/ of the checkout).
+The programs are looked for in $SPEAR_BUILD_DIR (default: the folder build/ of the checkout); $SPEAR_TEST_WORKER is another spear-worker than that
+build's, for sanitizers that cannot live in a worker.
 """
 import ctypes
 import http.client
@@ -36,7 +37,7 @@ BUILD_DIR = os.path.abspath(os.environ.get("SPEAR_BUILD_DIR") or os.path.join(RE
 FOLDERS = {"sms": "sms", "spearlet": "spearlet", "spear-worker": "worker", "spear": "cli"}
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
-SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "assertion failed")
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:", "assertion failed")
 
 
 def program(name):
@@ -256,6 +257,8 @@ class Daemon:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("SMS_", "SPEARLET_"))}
         # Compiling is tested where it is the subject; elsewhere it would only take processor time from the tests.
         env.update(NOTIFY_SOCKET=notify.path, HOME=self.directory, SPEARLET_COMPILE_JOBS="0")
+        if "SPEAR_TEST_WORKER" in os.environ:
+            env["SPEARLET_WORKER_PATH"] = os.environ["SPEAR_TEST_WORKER"]
         env.update(self.env)
         try:
             with open(self.log_path, "ab") as log:
