@@ -214,7 +214,8 @@ static void take_result(struct function_call *call, struct invocation_result *re
     outcome->log_bytes = outcome->log ? result->log_bytes : 0;
     outcome->log_cut = result->log_cut;
     outcome->streamed = call->output != NULL;
-    call->has_head |= result->has_head;
+    if (!call->output) // else its pieces said so, on the loop that reads it
+        call->has_head = result->has_head;
     if (result->results_json.n) {
         outcome->results = mem_dup(result->results_json.p, result->results_json.n);
         outcome->results_bytes = result->results_json.n;

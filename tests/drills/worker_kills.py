@@ -1,7 +1,7 @@
 """Kills workers under load, by the thousand (SIGKILL): no invocation fails but what ran in a killed one, and nothing is left behind: no process, no
 descriptor, no shared memory, no temporary file.
 
-usage: worker_kills.py [KILLS]
+usage: worker_kills.py [KILLS]      (SPEAR_DRILL_KILLS overrides it)
 """
 import os
 import random
@@ -70,8 +70,9 @@ class Drill:
     # ---- kills
 
     def kill_some(self, most):
-        """Kills instances that serve, by their process ids; gives how many."""
-        victims = [i for i in self.instances() if i["pid"] and i["state"] in ("ready", "running") and i["instance_id"] not in self.killed]
+        """Kills instances that have answered, by their process ids; gives how many. (A task whose workers end before they answer is backed off.)"""
+        victims = [i for i in self.instances() if i["pid"] and i["state"] in ("ready", "running") and i["invocations"] >= 2 and
+                   i["instance_id"] not in self.killed]
         random.shuffle(victims)
         victims.sort(key=lambda i: i["state"] != "running")
         time.sleep(0.005)  # the callers and the new workers want the processors, too
@@ -98,8 +99,9 @@ class Drill:
         callers = [threading.Thread(target=self.keep_calling, args=(number,), daemon=True) for number in range(CALLERS)]
         for caller in callers:
             caller.start()
-        done = 0
+        done, deadline = 0, time.monotonic() + 60 + kills
         while done < kills:
+            assert time.monotonic() < deadline, f"only {done} kills"
             done += self.kill_some(kills - done)
         self.is_over = True
         for caller in callers:
@@ -119,7 +121,7 @@ class Drill:
 
 drill = Drill()
 try:
-    drill.run(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    drill.run(int(os.environ.get("SPEAR_DRILL_KILLS") or (sys.argv[1] if len(sys.argv) > 1 else 300)))
 except BaseException:
     print(drill.spearlet.log()[-5000:], "\nbelongings:", drill.belongings() if drill.spearlet.is_running() else "gone", file=sys.stderr)
     raise
