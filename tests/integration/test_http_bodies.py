@@ -587,8 +587,9 @@ class Drain(BodiesCase):
     def test_drain(self):
         """Running exchanges end, new ones get 503, idle connections close, the program ends."""
         server = self.serve("--grace", "20s")
-        idle, busy, half = self.wire(server), self.wire(server), self.wire(server)
-        for wire in (idle, half):
+        idle = [self.wire(server), self.wire(server)]  # one on each loop: when both are closed, both loops drain
+        busy, half = self.wire(server), self.wire(server)
+        for wire in (*idle, half):
             wire.send(get("/static"))
             wire.answer()
         busy.send(get("/hold"))
@@ -600,7 +601,7 @@ class Drain(BodiesCase):
         fresh.send(get("/static"))
         self.assertEqual(fresh.answer().status, 200)
         server.signal(signal.SIGTERM)
-        self.assertEqual(idle.rest(), b"")
+        self.assertEqual([wire.rest() for wire in idle], [b"", b""])
         late = self.wire(server)  # the listener stays open
         late.send(get("/static"))
         answer = late.answer()
