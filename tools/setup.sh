@@ -26,7 +26,7 @@ debian:13) clang_rt="libclang-rt-dev-wasm32 libclang-rt-dev" ;;
 esac
 
 build="gcc g++ make meson ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libseccomp-dev libtomlplusplus-dev"
-tests="libcmocka-dev python3 curl clang lld llvm wasi-libc $clang_rt universal-ctags"
+tests="libcmocka-dev python3 curl openssl clang lld llvm wasi-libc $clang_rt universal-ctags"
 checks="clang-format clang-tidy cppcheck"
 # Samples in C++ and Rust (some 150 MB of packages); without them those samples are left out.
 toolchains="libc++-dev-wasm32 rustc libstd-rust-dev-wasm32"

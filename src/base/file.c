@@ -14,7 +14,6 @@
 
 enum {
     READ_BYTES = 65536,
-    DESCRIPTORS_USUAL = 1024,
     DESCRIPTORS_MAX = 1024 * 1024 // more would only make tables of them larger
 };
 
@@ -137,8 +136,8 @@ char *file_join(const char *directory, const char *name) {
 
 uint64_t file_raise_descriptor_limit(void) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return DESCRIPTORS_USUAL;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) // forbidden by a sandbox
+        return DESCRIPTORS_MAX;
     rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
     if (limit.rlim_cur < wanted) {
         struct rlimit raised = {.rlim_cur = wanted, .rlim_max = limit.rlim_max};

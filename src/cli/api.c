@@ -29,15 +29,27 @@ static void watch_signals(struct api *api) {
     }
 }
 
+static int read_tls(struct api *api, const struct cli *cli, struct err *e) {
+    struct tls_files files = {.cert = cli->cert, .key = cli->key, .ca = cli->ca};
+    return cli->ca || cli->cert ? tls_credentials_new(&files, false, &api->tls, e) : 0;
+}
+
 int api_init(struct api *api, struct cli *cli, const char *sms_addr, struct err *e) {
     memset(api, 0, sizeof *api);
     api->cli = cli;
-    if (loop_init(&api->loop, e) != 0)
+    api->scheme = sms_addr && cli->https ? "https" : "http";
+    if (sms_addr && cli->https && read_tls(api, cli, e) != 0)
         return -1;
-    if (http_client_new(&api->loop, &api->client, e) != 0) {
-        loop_done(&api->loop);
+    if (loop_init(&api->loop, e) != 0) {
+        tls_credentials_free(api->tls);
         return -1;
     }
+    if (http_client_new(&api->loop, &api->client, e) != 0) {
+        loop_done(&api->loop);
+        tls_credentials_free(api->tls);
+        return -1;
+    }
+    http_client_use_tls(api->client, api->tls);
     api->sms_addr = mem_strdup(sms_addr ? sms_addr : "");
     ASSERT(uv_prepare_init(&api->loop.uv, &api->before_poll) == 0);
     api->before_poll.data = api;
@@ -51,6 +63,7 @@ void api_done(struct api *api) {
     uv_close((uv_handle_t *)&api->before_poll, NULL);
     http_client_free(api->client);
     loop_done(&api->loop);
+    tls_credentials_free(api->tls);
     free(api->sms_addr);
 }
 
@@ -160,7 +173,7 @@ static bool call_is_over(void *ctx) {
 
 static void start_call(struct pending *p) {
     const struct api_request *r = p->request;
-    AUTO_FREE char *url = mem_printf("http://%s%s", r->address ? r->address : p->api->sms_addr, r->path);
+    AUTO_FREE char *url = mem_printf("%s://%s%s", p->api->scheme, r->address ? r->address : p->api->sms_addr, r->path);
     p->call = http_call_start(p->api->client, &(struct http_call_config){.method = r->method,
                                                                          .url = url,
                                                                          .headers = r->headers,

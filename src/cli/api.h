@@ -22,6 +22,8 @@ struct api {
     struct cli *cli;
     struct loop loop;
     struct http_client *client;
+    struct tls_credentials *tls; // NULL: none given
+    const char *scheme;          // "http" or "https", of sms and of the nodes it names
     char *sms_addr;
     uv_signal_t signals[API_SIGNALS];
     uv_prepare_t before_poll; // ends api_wait
@@ -53,6 +55,7 @@ struct api_reply {
     char repr_digest[API_FIELD_MAX], content_type[API_FIELD_MAX];
 };
 
+// `sms_addr` is the command line's, or NULL: one that is started here, without TLS.
 int api_init(struct api *api, struct cli *cli, const char *sms_addr, struct err *e);
 void api_done(struct api *api);
 

@@ -10,10 +10,12 @@
 enum { CLI_EXIT_OTHER = 1, CLI_EXIT_USAGE = 2, CLI_EXIT_READER_GONE = 141 /* 128 + SIGPIPE, as a shell says */ };
 
 struct cli {
-    const char *sms_addr; // host:port
-    bool json;            // --json: results and errors as JSON
-    bool quiet;           // -q
-    bool no_progress;     // the terminal is somebody else's: no progress bars
+    const char *sms_addr;        // host:port
+    bool https;                  // https:// stood before it
+    const char *ca, *cert, *key; // files for https; NULL: the system's authorities, no certificate
+    bool json;                   // --json: results and errors as JSON
+    bool quiet;                  // -q
+    bool no_progress;            // the terminal is somebody else's: no progress bars
     bool stdout_tty, stderr_tty;
     bool color_out, color_err;
     int signal; // a command was ended by this signal; the exit code is 128 + signal then

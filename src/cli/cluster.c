@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 24, REGISTER_MS = 20000, ASK_AGAIN_MS = 10 };
+enum { ARGUMENTS_MAX = 48, REGISTER_MS = 20000, ASK_AGAIN_MS = 10 };
 
 struct argument_list {
     const char *items[ARGUMENTS_MAX + 1];
@@ -24,6 +24,17 @@ static void add_argument(struct argument_list *list, const char *name, const cha
     ASSERT(list->count + 2 <= ARGUMENTS_MAX);
     list->items[list->count++] = name;
     list->items[list->count++] = value;
+}
+
+// What is started here serves this machine's loopback in plain HTTP, whatever the user's settings for servers say.
+static void stay_plain(const struct cluster *c, struct argument_list *list, const char *const client_flags[3]) {
+    if (c->config.home)
+        return; // the user's settings do not count
+    add_argument(list, "--tls-cert", "");
+    add_argument(list, "--tls-key", "");
+    add_argument(list, "--tls-client-ca", "");
+    for (size_t i = 0; i < 3; i++)
+        add_argument(list, client_flags[i], "");
 }
 
 int cluster_init(struct cluster *c, const struct cluster_config *config, struct err *e) {
@@ -62,6 +73,7 @@ int cluster_start_sms(struct cluster *c, struct err *e) {
     add_argument(&arguments, "--log-level", c->config.log_level);
     add_argument(&arguments, "--log-format", c->config.log_format);
     add_argument(&arguments, "--max-upload-bytes", c->config.max_upload_bytes ? upload_max : NULL);
+    stay_plain(c, &arguments, (const char *const[]){"--node-tls-ca", "--node-tls-cert", "--node-tls-key"});
     if (start(c, "sms", "sms", &arguments, &c->sms, e) != 0 ||
         supervisor_wait_ready(c->supervisor, c->sms, CLUSTER_START_MS, e) != 0)
         return -1;
@@ -130,6 +142,7 @@ int cluster_start_node(struct cluster *c, struct err *e) {
     add_argument(&arguments, "--stop-grace", c->config.ends_at_once ? "0" : NULL);
     add_argument(&arguments, "--compile-jobs", c->config.ends_at_once ? "0" : NULL); // one call is over before it pays
     add_argument(&arguments, "--drain-timeout", c->config.ends_at_once ? "100ms" : NULL);
+    stay_plain(c, &arguments, (const char *const[]){"--sms-tls-ca", "--sms-tls-cert", "--sms-tls-key"});
     c->names[index] = index ? mem_printf("spearlet-%zu", index + 1) : mem_strdup("spearlet");
     c->node_count++;
     return start(c, c->names[index], "spearlet", &arguments, &c->nodes[index], e);

@@ -94,7 +94,7 @@ static void old_done(struct old_tasks *old) {
 
 static void print_json(const struct api *api, const char *name, const struct deployed *d, const struct old_tasks *old) {
     AUTO_FREE char *path = api_path("/api/v1/tasks/", name, "/invoke");
-    AUTO_FREE char *url = mem_printf("http://%s%s", api->sms_addr, path);
+    AUTO_FREE char *url = mem_printf("%s://%s%s", api->scheme, api->sms_addr, path);
     struct buf text;
     struct json_out *out = json_out_new();
     json_node *root = json_out_object(out);
@@ -127,9 +127,9 @@ static void print_text(const struct api *api, const char *name, const char *endp
     printf("%sdeployed%s %s%s\n", green, plain, clean, old->any_removed ? ", in place of the one before" : "");
     printf("  task  %s\n  file  %s (%s, sha256 %.12s…)\n", d->task_id, d->file.uri, size, d->file.sha256);
     printf("  call  spear invoke %s --data TEXT\n", clean);
-    printf("        curl --data-binary @FILE http://%s%s\n", api->sms_addr, path);
+    printf("        curl --data-binary @FILE %s://%s%s\n", api->scheme, api->sms_addr, path);
     if (endpoint[0])
-        printf("        curl http://%s/e/%s\n", api->sms_addr, endpoint);
+        printf("        curl %s://%s/e/%s\n", api->scheme, api->sms_addr, endpoint);
 }
 
 // ---- the command

@@ -23,7 +23,11 @@ static const struct command *const commands[] = {
 };
 
 static const struct flag global_flags[] = {
-    {"sms-addr", 0, "HOST:PORT", "where sms serves; default: $SPEAR_SMS_ADDR, else 127.0.0.1:8080"},
+    {"sms-addr", 0, "HOST:PORT",
+     "where sms serves, https:// before it for TLS; default: $SPEAR_SMS_ADDR, else 127.0.0.1:8080"},
+    {"ca", 0, "FILE", "authorities (PEM) that https trusts, in place of the system's; default: $SPEAR_CA"},
+    {"cert", 0, "FILE", "a client certificate (PEM) for https; default: $SPEAR_CERT"},
+    {"key", 0, "FILE", "its private key (PEM); default: $SPEAR_KEY"},
     {"json", 0, NULL, "results and errors as JSON"},
     {"quiet", 'q', NULL, "only what was asked for; lists give ids alone"},
     {"no-color", 0, NULL, "no colours, as with $NO_COLOR"},
@@ -184,6 +188,33 @@ static void set_up(struct cli *cli, int argc, char **argv) {
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 }
 
+// A flag, else the variable, else NULL.
+static const char *file_setting(const struct args *args, const char *flag, const char *variable) {
+    const char *given = args_text(args, flag), *environment = getenv(variable);
+    if (given)
+        return given[0] ? given : NULL;
+    return environment && environment[0] ? environment : NULL;
+}
+
+static int apply_tls(struct cli *cli, const struct args *args, struct err *e) {
+    static const char scheme[] = "https://";
+    cli->https = span_starts_with(span_of(cli->sms_addr), scheme);
+    if (cli->https) {
+        cli->sms_addr += sizeof scheme - 1;
+        size_t n = strlen(cli->sms_addr);
+        if (n && cli->sms_addr[n - 1] == '/')
+            return err_set(e, ERR_INVALID_CONFIGURATION, "sms address https://%s: nothing may stand behind the port",
+                           cli->sms_addr);
+    }
+    cli->ca = file_setting(args, "ca", "SPEAR_CA");
+    cli->cert = file_setting(args, "cert", "SPEAR_CERT");
+    cli->key = file_setting(args, "key", "SPEAR_KEY");
+    if (!cli->cert != !cli->key)
+        return err_set(e, ERR_INVALID_CONFIGURATION, "--cert and --key go together; --%s is missing",
+                       cli->cert ? "key" : "cert");
+    return 0;
+}
+
 static int apply_globals(struct cli *cli, const struct args *args, struct err *e) {
     const char *address = args_text(args, "sms-addr");
     cli->json = args_has(args, "json");
@@ -192,6 +223,8 @@ static int apply_globals(struct cli *cli, const struct args *args, struct err *e
         cli->color_out = cli->color_err = false;
     if (address)
         cli->sms_addr = address;
+    if (apply_tls(cli, args, e) != 0)
+        return -1;
     struct span a = span_of(cli->sms_addr), host = {0};
     uint16_t port;
     if (span_starts_with(a, "http://"))

@@ -75,7 +75,7 @@ static void say_part(const struct cli *cli, const struct child *child) {
 static void say_next(const struct cli *cli, const struct api *api, uint64_t start_us) {
     char took[OUTPUT_NUMBER_TEXT];
     output_duration(clock_monotonic_us() - start_us, took);
-    bool usual = strcmp(api->sms_addr, cli->sms_addr) == 0;
+    bool usual = !cli->https && strcmp(api->sms_addr, cli->sms_addr) == 0;
     if (cli->json)
         printf("{\"ready\":true}\n");
     else if (!cli->quiet)

@@ -2,20 +2,20 @@
 //
 // curl tells through callbacks which sockets and which timeout it wants watched; each event is handed to it, and calls
 // that it reports as finished end here. What a caller does from inside a callback (resume, cancel, free) is marked and
-// done when curl is off the stack, because curl does not bear being changed from its own callbacks.
+// done when curl is off the stack, because curl does not bear being changed from its own callbacks. What is the same for
+// every call, and TLS, is in http_client_curl.c.
 #include "net/http_client.h"
 
 #include "base/mem.h"
 #include "net/http_answer_lines.h"
+#include "net/http_client_curl.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
+#include <stdio.h>
 
 enum {
     CONNECTIONS_KEPT = 64,
-    CONNECTION_IDLE_S = 30, // below the server's idle timeout, so that a kept connection is rarely a dead one
     IDLE_TICK_MS = 100,
-    CONNECT_TIMEOUT_MS = 5000,
     BUFFER_BYTES = 64 * 1024,
     HEADERS_BYTES = 64 * 1024,
     EXPECT_BYTES = 1024 * 1024 // a larger body is announced with Expect: 100-continue
@@ -23,6 +23,7 @@ enum {
 
 struct http_client {
     struct loop *loop;
+    struct tls_credentials *tls; // NULL: the system's authorities
     CURLM *multi;
     uv_timer_t timeout; // curl's
     uv_timer_t kick;    // marks wait
@@ -39,6 +40,7 @@ struct http_call {
     struct http_call_config config;
     CURL *easy;
     struct curl_slist *headers;
+    struct tls_generation *tls;    // what curl was lent
     uint64_t moved_ms, body_taken; // when a byte last moved; bytes of the body that curl has had
     struct http_answer_lines lines;
     int paused;          // CURLPAUSE_ bits
@@ -65,6 +67,7 @@ static void free_call(struct http_call *call) {
     curl_multi_remove_handle(c->multi, call->easy);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
+    tls_generation_unref(call->tls);
     http_answer_lines_done(&call->lines);
     free((char *)(uintptr_t)call->config.method);
     free((char *)(uintptr_t)call->config.url);
@@ -97,6 +100,10 @@ static enum http_call_failure failure_of(const struct http_call *call, CURLcode 
     switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         // A request that broke on a kept connection is tried anew by curl; then something was sent all the same.
@@ -114,7 +121,11 @@ static void finish_call(struct http_call *call, CURLcode result) {
     } else if (result == CURLE_OK && !call->refused) {
         end_call(call, HTTP_CALL_OK, NULL);
     } else {
-        const char *text = call->curl_text[0] ? call->curl_text : curl_easy_strerror(result);
+        char text[CURL_ERROR_SIZE + HTTP_CLIENT_CURL_WORDS];
+        bool secure = strncmp(call->config.url, "https:", 6) == 0;
+        snprintf(text, sizeof text, "%s", call->curl_text[0] ? call->curl_text : curl_easy_strerror(result));
+        if (secure)
+            http_client_curl_explain(result, text, sizeof text);
         fail_call(call, failure_of(call, result), call->refused ? call->refused : text);
     }
 }
@@ -394,15 +405,6 @@ static int on_request(void *ctx, char *remote, char *local, int remote_port, int
 
 // ---- starting a call
 
-// Fields that are curl's business.
-static bool is_curls(struct span name) {
-    static const char *const names[] = {"content-length", "transfer-encoding", "connection", "expect", "keep-alive"};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (span_equal_nocase(name, names[i]))
-            return true;
-    return false;
-}
-
 static void add_line(struct http_call *call, const char *line) {
     struct curl_slist *list = curl_slist_append(call->headers, line);
     ASSERT(list);
@@ -413,7 +415,7 @@ static void add_headers(struct http_call *call, const struct http_header *header
     bool accept = false;
     for (size_t i = 0; i < count; i++) {
         ASSERT(headers[i].name.n && http_field_value_ok(headers[i].name) && http_field_value_ok(headers[i].value));
-        if (is_curls(headers[i].name))
+        if (http_client_curl_owns(headers[i].name))
             continue;
         accept = accept || span_equal_nocase(headers[i].name, "accept");
         AUTO_FREE char *name = span_dup(headers[i].name);
@@ -453,21 +455,10 @@ static void set_body(struct http_call *call) {
         add_line(call, "Expect:"); // curl would ask first for every body, which costs a round trip
 }
 
-static void restrict_to_http(CURL *easy) {
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-}
-
-static void set_times(CURL *easy, const struct http_call_config *config) {
-    long connect_ms = config->connect_timeout_ms ? (long)config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)config->total_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); // a name that is still being resolved is not waited for (7.87)
+static void set_tls(struct http_call *call) {
+    if (call->client->tls)
+        call->tls = tls_credentials_current(call->client->tls);
+    http_client_curl_tls(call->easy, call->tls ? tls_generation_texts(call->tls) : NULL);
 }
 
 static void set_callbacks(struct http_call *call) {
@@ -504,8 +495,10 @@ static struct http_call *call_new(struct http_client *c, const struct http_call_
 struct http_call *http_call_start(struct http_client *c, const struct http_call_config *config) {
     ASSERT(!c->dying && config->done);
     struct http_call *call = call_new(c, config);
-    restrict_to_http(call->easy);
-    set_times(call->easy, config);
+    http_client_curl_restrict(call->easy);
+    http_client_curl_times(call->easy, config);
+    if (strncmp(call->config.url, "https:", 6) == 0)
+        set_tls(call);
     set_callbacks(call);
     curl_easy_setopt(call->easy, CURLOPT_URL, call->config.url);
     add_headers(call, config->headers, config->header_count);
@@ -574,6 +567,10 @@ int http_client_new(struct loop *l, struct http_client **ret, struct err *e) {
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
     *ret = c;
     return 0;
+}
+
+void http_client_use_tls(struct http_client *c, struct tls_credentials *credentials) {
+    c->tls = credentials;
 }
 
 static void on_timer_closed(uv_handle_t *handle) {

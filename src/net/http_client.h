@@ -1,7 +1,7 @@
 // An HTTP client on an event loop, through libcurl's multi interface. The only file that includes curl.
 //
 // A client belongs to one loop; connections to a host are kept and used again. A request streams in both directions
-// with backpressure. Redirects are not followed, proxies and .netrc ignored, only http is spoken. A request that breaks
+// with backpressure. Redirects are not followed, proxies and .netrc ignored, only http and https are spoken. A request that breaks
 // on a kept connection before any answer is sent once more on a new one when its method is idempotent (RFC 9110 §9.2.2),
 // and is HTTP_CALL_BROKEN otherwise, because it may have been acted on. Content-Length, Transfer-Encoding, Connection
 // and Expect are the client's (a caller's are left out); bodies from 1 MiB on are announced with Expect: 100-continue.
@@ -12,18 +12,22 @@
 
 #include "base/loop.h"
 #include "net/http_server.h"
+#include "net/tls.h"
 
 struct http_client;
 struct http_call; // one request under way
 
 int http_client_new(struct loop *l, struct http_client **ret, struct err *e);
+// What https:// addresses are checked with and what we show them, as they are when a call begins; without it the system's
+// authorities count. A client's credentials (tls.h), which outlive c. Before the first call.
+void http_client_use_tls(struct http_client *c, struct tls_credentials *credentials);
 // Cancels what is under way (their `done` gets ERR_EXECUTION_TERMINATED). Call on the loop's thread.
 void http_client_free(struct http_client *c);
 
 // Why a call failed, for the decision to try again.
 enum http_call_failure {
     HTTP_CALL_OK,
-    HTTP_CALL_CONNECT, // nothing was sent: name not found, refused, connect timeout
+    HTTP_CALL_CONNECT, // nothing was sent: name not found, refused, connect timeout, a certificate that is not accepted
     HTTP_CALL_TIMEOUT, // the total or idle timeout
     HTTP_CALL_BROKEN,  // reset, truncated, malformed answer
     HTTP_CALL_STOPPED, // cancelled, or the caller's `read` gave up or ended before read_length
@@ -31,7 +35,7 @@ enum http_call_failure {
 
 struct http_call_config {
     const char *method;
-    const char *url;                   // http://…; copied
+    const char *url;                   // http://… or https://…; copied
     const struct http_header *headers; // copied
     size_t header_count;
     // The body: a span (kept by reference until done), or pulled from `read`.

@@ -74,6 +74,7 @@ static void close_socket(struct http_connection *c) {
     struct linger none = {.l_onoff = 1};
     if (c->reset_on_cut)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    http_transport_close(c);
     uv_close((uv_handle_t *)&c->poll, on_poll_closed);
     if (c->out.file_busy)
         shutdown(c->fd, SHUT_RDWR); // closed when the thread is done with it
@@ -97,15 +98,19 @@ void http_connection_cut(struct http_connection *c) {
 }
 
 // Everything is written. Closing while the client still sends would reset the connection and could cost it the answer.
-static void leave(struct http_connection *c) {
+// False: not yet.
+static bool leave(struct http_connection *c) {
     char next;
+    if (!http_transport_end(c))
+        return false;
     bool sending = !c->x.body_complete || c->pending.n || recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
     if (c->eof || !sending || shutdown(c->fd, SHUT_WR) < 0) {
         http_connection_cut(c);
-        return;
+        return true;
     }
     c->phase = HTTP_PHASE_LINGER;
     http_deadline_linger(c, 0);
+    return true;
 }
 
 // ---- refusing
@@ -272,11 +277,7 @@ static bool settle(struct http_connection *c) {
     }
     if (c->phase == HTTP_PHASE_EXCHANGE)
         return c->x.answer == HTTP_ANSWER_DONE ? settle_answered(c) : http_body_settle(&c->x);
-    if (c->phase == HTTP_PHASE_FLUSH && http_output_is_empty(&c->out)) {
-        leave(c);
-        return true;
-    }
-    return false;
+    return c->phase == HTTP_PHASE_FLUSH && http_output_is_empty(&c->out) && !c->out.blocked && leave(c);
 }
 
 // The client sends no more. Whoever only half-closed still gets the answer to what was whole.
@@ -400,13 +401,35 @@ static void read_socket(struct http_connection *c) {
     for (int i = 0; i < READS_A_TURN && wants_reading(c); i++) {
         size_t room =
             http_connection_wants_bytes(c) ? HTTP_READ_BYTES : HTTP_READ_BYTES - (c->pending.n - c->pending_used);
-        ssize_t n = recv(c->fd, c->shard->scratch, room, 0);
+        ssize_t n = http_transport_receive(c, c->shard->scratch, room);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             c->broken = true;
         c->eof = c->eof || n == 0;
         if (!http_connection_run(c, c->shard->scratch, n > 0 ? (size_t)n : 0) || n < 0 || (size_t)n < room)
             return;
     }
+}
+
+static void go_on_with_handshake(struct http_connection *c) {
+    switch (http_transport_handshake(c)) {
+    case TLS_DONE:
+        c->phase = HTTP_PHASE_IDLE;
+        c->quiet_since_ms = http_connection_now_ms(c);
+        c->read_deadline_ms = c->quiet_since_ms + c->shard->server->config.idle_timeout_ms;
+        read_socket(c); // what came along with its end
+        return;
+    case TLS_FAILED:
+        if (c->broken || shutdown(c->fd, SHUT_WR) < 0) {
+            http_connection_cut(c);
+            return;
+        }
+        c->phase = HTTP_PHASE_LINGER;
+        http_deadline_linger(c, 0);
+        break;
+    default:
+        break;
+    }
+    watch(c);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
@@ -418,9 +441,12 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     }
     if (events & UV_WRITABLE)
         c->out.blocked = false;
-    if (!c->broken && (events & UV_READABLE) && c->phase == HTTP_PHASE_LINGER)
+    bool readable = !c->broken && ((events & UV_READABLE) || http_transport_read_waits(c));
+    if (!c->broken && c->phase == HTTP_PHASE_HANDSHAKE)
+        go_on_with_handshake(c);
+    else if (readable && c->phase == HTTP_PHASE_LINGER)
         drop_input(c);
-    else if (!c->broken && (events & UV_READABLE))
+    else if (readable)
         read_socket(c);
     else
         http_connection_run(c, NULL, 0);
@@ -429,6 +455,8 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
 // Waiting for neither, it still listens for errors: UV_PRIORITIZED is quiet on a healthy connection.
 static void watch(struct http_connection *c) {
     int events = (wants_reading(c) ? UV_READABLE : 0) | (c->out.blocked ? UV_WRITABLE : 0);
+    if (c->phase == HTTP_PHASE_HANDSHAKE && c->out.blocked)
+        events = UV_WRITABLE;
     if (events == 0)
         events = UV_PRIORITIZED;
     if (events == c->polled)
@@ -448,12 +476,13 @@ void http_connection_trim(struct http_connection *c) {
 bool http_connection_is_quiet(const struct http_connection *c) {
     if (c->phase == HTTP_PHASE_IDLE)
         return c->pending.n == 0 && http_output_is_empty(&c->out);
-    return c->phase == HTTP_PHASE_LINGER || c->phase == HTTP_PHASE_GONE;
+    return c->phase == HTTP_PHASE_LINGER || c->phase == HTTP_PHASE_HANDSHAKE || c->phase == HTTP_PHASE_GONE;
 }
 
 bool http_connection_hang_up(struct http_connection *c) {
     char next;
-    if (c->phase != HTTP_PHASE_IDLE || recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+    if (c->phase == HTTP_PHASE_LINGER ||
+        (c->phase == HTTP_PHASE_IDLE && recv(c->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) > 0))
         return false;
     http_connection_cut(c);
     return true;
@@ -476,13 +505,22 @@ void http_connection_new(struct http_shard *shard, int fd, const struct sockaddr
     memcpy(&c->peer, peer, peer_bytes < sizeof c->peer ? peer_bytes : sizeof c->peer);
     arena_init(&c->x.arena, shard->server->config.arena_max_bytes);
     buf_init(&c->x.collected, 0);
-    buf_init(&c->pending, (size_t)2 * HTTP_READ_BYTES);
+    buf_init(&c->pending, (size_t)2 * HTTP_READ_BYTES + TLS_RECORD_BYTES);
     http_output_init(&c->out);
     http_parser_new(c);
     c->quiet_since_ms = http_connection_now_ms(c);
     c->read_deadline_ms = c->quiet_since_ms + shard->server->config.idle_timeout_ms;
     http_server_ref(shard->server);
     http_shard_add(c);
+    if (!http_transport_open(c) || (refusal && c->tls)) { // a refusal is not worth a handshake
+        http_shard_refused(shard);
+        http_connection_cut(c);
+        return;
+    }
+    if (c->phase == HTTP_PHASE_HANDSHAKE) {
+        watch(c);
+        return;
+    }
     if (refusal)
         http_connection_refuse(c, (struct http_refusal){503, ERR_UNAVAILABLE, refusal});
     http_connection_run(c, NULL, 0);

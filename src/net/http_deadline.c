@@ -96,7 +96,7 @@ static void read_timed_out(struct http_connection *c) {
     static const struct http_refusal head = {408, ERR_INVALID_REQUEST, "the request's head came too slowly"};
     static const struct http_refusal body = {408, ERR_INVALID_REQUEST, "the request's body came too slowly"};
     c->read_deadline_ms = 0;
-    if (c->phase == HTTP_PHASE_IDLE || c->phase == HTTP_PHASE_LINGER) {
+    if (c->phase == HTTP_PHASE_IDLE || c->phase == HTTP_PHASE_LINGER || c->phase == HTTP_PHASE_HANDSHAKE) {
         http_connection_cut(c);
         return;
     }

@@ -11,6 +11,7 @@
 //   http_response.c    the answer's head, whole answers
 //   http_stream.c      answers written piece by piece
 //   http_output.c      bytes and files on their way to the socket
+//   http_transport.c   the socket: plain or TLS
 //
 // Two rules keep this simple. No callback is ever called from inside a function that a handler called: such a function
 // leaves a mark, and http_connection_run, which alone calls handlers, looks at the marks. And only http_connection_run
@@ -22,9 +23,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_server.h"
+#include "net/tls.h"
 
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 enum {
     HTTP_READ_BYTES = 64 * 1024,             // one read; also the most that is read ahead of what is wanted
@@ -49,7 +52,7 @@ struct http_shard {
     struct http_connection *hand; // where the search for one that makes room goes on; NULL: at the first
     struct http_connection *marked_first, *marked_last;
     void (*drained)(struct http_shard *shard); // while draining: when no exchange is left
-    char *scratch;                             // HTTP_READ_BYTES: what was just read
+    char *scratch;                             // HTTP_READ_BYTES and a record: what was just read
     bool open;                                 // the handles are there; connections may come
     size_t running;                            // exchanges not yet answered, those whose client has gone included
     bool draining, closing;
@@ -65,6 +68,7 @@ struct http_server {
     char *address;
     atomic_int references; // the owner's, each connection's, each open handle's
     _Atomic uint64_t connections_open, connections_total, refused_total;
+    _Atomic uint64_t tls_failed_total, tls_reported_ms;
     struct http_clients *clients; // NULL: no limit per client
     // Loop 0 only:
     int listener;
@@ -94,7 +98,8 @@ struct http_output {
     ssize_t file_result; // what it sent
     int file_error;      // why it stopped early, or 0
     uv_work_t file_work;
-    bool blocked; // the socket took no more
+    char *file_piece; // TLS: what the thread has read
+    bool blocked;     // the socket took no more
 };
 
 // ---- one request and its answer
@@ -153,12 +158,13 @@ struct http_exchange {
 
 // ---- one connection
 enum http_phase {
-    HTTP_PHASE_IDLE,     // between requests
-    HTTP_PHASE_HEAD,     // a request's head is coming
-    HTTP_PHASE_EXCHANGE, // a request is with its handler, or its answer is on its way
-    HTTP_PHASE_FLUSH,    // the last answer is on its way
-    HTTP_PHASE_LINGER,   // everything was sent; what the client still sends is dropped until it closes
-    HTTP_PHASE_GONE      // the socket is closed; the exchange may still be running
+    HTTP_PHASE_IDLE,      // between requests
+    HTTP_PHASE_HEAD,      // a request's head is coming
+    HTTP_PHASE_EXCHANGE,  // a request is with its handler, or its answer is on its way
+    HTTP_PHASE_FLUSH,     // the last answer is on its way
+    HTTP_PHASE_LINGER,    // everything was sent; what the client still sends is dropped until it closes
+    HTTP_PHASE_HANDSHAKE, // of TLS, before everything else
+    HTTP_PHASE_GONE       // the socket is closed; the exchange may still be running
 };
 
 // Why a request is refused before it reaches a handler.
@@ -181,7 +187,8 @@ struct http_connection {
     struct http_connection *next_marked;
     uv_poll_t poll;
     int fd;
-    int polled; // events asked of poll
+    struct tls_session *tls; // NULL: plain
+    int polled;              // events asked of poll
     enum http_phase phase;
     bool marked, eof, poll_closed;
     bool broken;       // the socket is of no use any more: cut when control is back
@@ -267,6 +274,17 @@ void http_connection_tell_later(struct http_connection *c);
 void http_connection_refuse(struct http_connection *c, struct http_refusal refusal);
 // The same when a handler has it: the handler's answer will be dropped.
 void http_connection_overrule(struct http_connection *c, struct http_refusal refusal);
+
+// http_transport.c
+bool http_transport_open(struct http_connection *c); // false: no memory for TLS
+// As recv and send, but that a TLS read has room for wanted + TLS_RECORD_BYTES.
+ssize_t http_transport_receive(struct http_connection *c, char *p, size_t wanted);
+ssize_t http_transport_send(struct http_connection *c, struct iovec *parts, size_t count, int flags);
+bool http_transport_read_waits(const struct http_connection *c); // to be tried again when the socket is writable
+bool http_transport_end(struct http_connection *c);              // says farewell; false: again when it is writable
+void http_transport_close(struct http_connection *c);            // before the socket is closed
+// Goes on with it. After TLS_FAILED the connection is broken, or was told why (by an alert, or in plain HTTP) and lingers.
+enum tls_progress http_transport_handshake(struct http_connection *c);
 
 // http_deadline.c
 void http_deadline_tick(struct http_connection *c, uint64_t now_ms);

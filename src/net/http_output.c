@@ -15,7 +15,8 @@ enum {
     PARTS_MAX = 4,
     KEPT_BYTES = 64 * 1024, // a larger buffer is given back when it is empty
     FIRST_BYTES = 1024,
-    GATHERED_BYTES = 16 * 1024, // small writes of one handler's turn go out together
+    GATHERED_BYTES = 16 * 1024,    // small writes of one handler's turn go out together
+    READ_PIECE_BYTES = 256 * 1024, // under TLS
     SENDFILE_PIECE_BYTES = 1024 * 1024,
     SENDFILE_TURN_BYTES = 8 * 1024 * 1024 // then the pool's thread is free for others
 };
@@ -124,12 +125,7 @@ static void cannot_write(struct http_connection *c, int error_number) {
 
 // Returns the bytes taken, 0 when the socket takes none now or never again.
 static size_t send_parts(struct http_connection *c, struct iovec *parts, size_t count, int flags) {
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-    ssize_t n;
-    do // one part is the common case, and cheaper
-        n = count == 1 ? send(c->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | flags)
-                       : sendmsg(c->fd, &message, MSG_NOSIGNAL | flags);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = http_transport_send(c, parts, count, flags);
     if (n < 0) {
         cannot_write(c, errno);
         return 0;
@@ -175,18 +171,44 @@ static void send_file(uv_work_t *work) {
     out->file_result = total;
 }
 
+// Under TLS the thread reads, and what it read is lent to the output.
+static void read_file(uv_work_t *work) {
+    struct http_connection *c = CONTAINER_OF(work, struct http_connection, out.file_work);
+    struct http_output *out = &c->out;
+    size_t n = out->file_left < READ_PIECE_BYTES ? (size_t)out->file_left : READ_PIECE_BYTES;
+    do
+        out->file_result = pread(out->file, out->file_piece, n, (off_t)out->file_offset);
+    while (out->file_result < 0 && errno == EINTR);
+    if (out->file_result > 0)
+        return;
+    out->file_error = out->file_result < 0 ? errno : EPIPE; // the file is shorter than was promised
+    out->file_result = 0;
+}
+
+static void lend_piece(struct http_output *out) {
+    char *piece = TAKE(out->file_piece);
+    if (piece && out->file_result > 0)
+        http_output_lend(out, piece, (size_t)out->file_result, free);
+    else
+        free(piece);
+}
+
 static void on_file_sent(uv_work_t *work, int status) {
     (void)status;
     struct http_connection *c = CONTAINER_OF(work, struct http_connection, out.file_work);
     struct http_output *out = &c->out;
+    bool was_read = out->file_piece != NULL;
     out->file_busy = false;
     if (c->phase == HTTP_PHASE_GONE) {
+        free(TAKE(out->file_piece));
         drop_file(out);
         close(TAKE_FD(c->fd));
         http_connection_release(c);
         return;
     }
-    http_deadline_wrote(c, (size_t)out->file_result);
+    if (!was_read)
+        http_deadline_wrote(c, (size_t)out->file_result);
+    lend_piece(out);
     out->file_offset += (uint64_t)out->file_result;
     out->file_left -= (uint64_t)out->file_result;
     if (out->file_error)
@@ -202,7 +224,9 @@ static void start_file(struct http_connection *c) {
     }
     out->file_busy = true;
     out->file_error = 0;
-    ASSERT(uv_queue_work(&c->shard->loop->uv, &out->file_work, send_file, on_file_sent) == 0);
+    if (c->tls)
+        out->file_piece = mem_alloc(READ_PIECE_BYTES);
+    ASSERT(uv_queue_work(&c->shard->loop->uv, &out->file_work, c->tls ? read_file : send_file, on_file_sent) == 0);
 }
 
 // ---- writing
@@ -217,7 +241,7 @@ void http_output_flush(struct http_connection *c) {
         sent_bytes(out, send_parts(c, parts, count, out->file >= 0 ? MSG_MORE : 0));
     if (!c->broken && !out->blocked && out->file >= 0 && !out->file_busy)
         start_file(c);
-    if (http_output_is_empty(out))
+    if (http_output_is_empty(out) && !out->blocked)
         c->write_deadline_ms = 0;
 }
 

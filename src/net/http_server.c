@@ -397,6 +397,7 @@ void http_server_stats(const struct http_server *s, struct http_server_stats *re
         .connections_open = atomic_load_explicit(&s->connections_open, memory_order_relaxed),
         .connections_total = atomic_load_explicit(&s->connections_total, memory_order_relaxed),
         .refused_total = atomic_load_explicit(&s->refused_total, memory_order_relaxed),
+        .tls_failed_total = atomic_load_explicit(&s->tls_failed_total, memory_order_relaxed),
     };
     for (size_t i = 0; i < s->shard_count; i++) {
         ret->requests_total += atomic_load_explicit(&s->shards[i].requests_total, memory_order_relaxed);

@@ -30,6 +30,8 @@ struct http_exchange;
 
 enum { HTTP_RATE_MIN_BYTES = 512 };
 
+struct tls_credentials;
+
 typedef void http_handler(struct http_exchange *x, void *ctx);
 
 struct http_server_config {
@@ -51,6 +53,10 @@ struct http_server_config {
     uint64_t body_timeout_ms;  // 0: 30 s while the server wants body: 408 and close
     uint64_t write_timeout_ms; // 0: 60 s while an answer waits to be read by the client: cut
     uint64_t idle_timeout_ms;  // 0: 75 s between requests
+    // A server's (tls.h); it outlives the server. NULL: plain HTTP. A handshake has header_timeout_ms.
+    struct tls_credentials *tls;
+    // May be NULL. On a connection's loop, at most once a second: a handshake failed. `why` is a sentence.
+    void (*tls_failed)(void *ctx, const char *peer, const char *why);
 };
 
 // Binds and listens; the acceptor lives on loops[0], on whose thread (or before it runs) this is called. The loops'
@@ -67,7 +73,7 @@ void http_server_drain(struct http_server *s, uint64_t grace_ms, void (*done)(vo
 void http_server_free(struct http_server *s);
 
 struct http_server_stats {
-    uint64_t connections_open, connections_total, requests_total, refused_total;
+    uint64_t connections_open, connections_total, requests_total, refused_total, tls_failed_total;
 };
 void http_server_stats(const struct http_server *s, struct http_server_stats *ret); // from any thread
 

@@ -110,7 +110,7 @@ void http_shard_open(struct http_shard *shard) {
     if (shard->open)
         return;
     shard->open = true;
-    shard->scratch = mem_alloc(HTTP_READ_BYTES);
+    shard->scratch = mem_alloc(HTTP_READ_BYTES + TLS_RECORD_BYTES);
     ASSERT(uv_timer_init(&shard->loop->uv, &shard->tick) == 0);
     ASSERT(uv_prepare_init(&shard->loop->uv, &shard->prepare) == 0);
     shard->tick.data = shard->prepare.data = shard;

@@ -183,6 +183,7 @@ static void start_try(void *arg) {
         finish(f, &e);
         return;
     }
+    http_client_use_tls(f->client, f->config.sms_tls);
     if (f->request.counters)
         counter_add(f->tries == 0 ? &f->request.counters->downloads : &f->request.counters->download_retries, 1);
     f->tries++;
@@ -201,7 +202,8 @@ struct sms_download *sms_fetch_start(const struct sms_fetch *fetch) {
     struct sms_download *f = NEW(struct sms_download);
     f->request = *fetch;
     f->config = *fetch->config;
-    f->url = mem_printf("http://%s%s", fetch->sms_http_addr ? fetch->sms_http_addr : "", fetch->path);
+    f->url = mem_printf("%s://%s%s", f->config.sms_tls ? "https" : "http",
+                        fetch->sms_http_addr ? fetch->sms_http_addr : "", fetch->path);
     f->request.sms_http_addr = f->request.path = NULL; // the caller's; the url has both
     f->fd = -1;
     f->backoff = loop_timer_start(fetch->loop, 0, start_try, f);

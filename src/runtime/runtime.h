@@ -37,6 +37,8 @@ struct spearlet_config {
     const char *node_name;
     const char *http_addr;
     const char *sms_http_addr; // host:port of the file service
+    struct tls_credentials
+        *sms_tls; // NULL: plain HTTP; else ours for every file service (net/tls.h); outlives the runtime
     const char *data_dir;
     const char *const *allowed_sms_hosts; // host:port an sms+file uri may name besides sms_http_addr
     size_t allowed_sms_host_count;

@@ -60,6 +60,7 @@ static const struct option_spec specs[] = {
      .argument = "N",
      .help = "uploads at the same time; one more is answered 503"},
     HTTP_SERVER_OPTIONS("SMS", "1024"),
+    HTTP_CLIENT_OPTIONS("SMS", "node", "NODE", "the nodes"),
     {.name = "log-level",
      .environment = "SMS_LOG_LEVEL",
      .type = OPTION_CHOICE,

@@ -58,6 +58,7 @@ static void add_http_metrics(struct buf *to, struct sms *s) {
     add_metric(to, "http_connections_open", "gauge", "Open connections.", stats.connections_open);
     add_metric(to, "http_connections_total", "counter", "Connections accepted.", stats.connections_total);
     add_metric(to, "http_requests_total", "counter", "Requests handled.", stats.requests_total);
+    add_metric(to, "http_tls_failed_total", "counter", "TLS handshakes that failed.", stats.tls_failed_total);
     add_metric(to, "http_refused_total", "counter", "Requests refused before a handler.", stats.refused_total);
 }
 

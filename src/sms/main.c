@@ -32,7 +32,10 @@ struct client_start {
 static void make_client(void *arg) {
     struct client_start *start = arg;
     struct sms *s = start->sms;
-    http_client_new(loop_group_at(s->loops, start->index), &s->clients[start->index], start->err);
+    struct http_client **client = &s->clients[start->index];
+    if (http_client_new(loop_group_at(s->loops, start->index), client, start->err) == 0) {
+        http_client_use_tls(*client, s->node_tls);
+    }
     uv_sem_post(&start->made);
 }
 
@@ -68,14 +71,41 @@ static int open_data(struct sms *s, int *ret_lock_fd, struct err *e) {
     return nodes_load(s, e);
 }
 
+// ---- TLS
+static void tls_failed(void *ctx, const char *peer, const char *why) {
+    (void)ctx;
+    log_warn("TLS handshake failed peer=%s reason=\"%s\"", peer, why);
+}
+
+static void say(enum log_level level, const char *text) {
+    log_write(level, "%s", text);
+}
+
+static int read_tls(struct sms *s, struct err *e) {
+    return http_server_options_tls(s->config.options, &s->tls, e) != 0 ||
+                   http_client_options_tls(s->config.options, "node", &s->node_tls, e) != 0
+               ? -1
+               : 0;
+}
+
+static void watch_tls(struct sms *s) {
+    const struct tls_reload_config config = {
+        .loop = loop_group_at(s->loops, 0), .list = {{"tls-cert", s->tls}, {"node-tls-ca", s->node_tls}}, .say = say};
+    s->tls_reload = tls_reload_watch(&config);
+}
+
 static int start_server(struct sms *s, struct err *e) {
     struct loop *loops[SMS_LOOPS_MAX];
     size_t count = loop_group_count(s->loops);
     for (size_t i = 0; i < count; i++) {
         loops[i] = loop_group_at(s->loops, i);
     }
-    struct http_server_config config = {
-        .address = s->config.http_addr, .listener = s->activation.listener, .handler = routes_handle, .ctx = s};
+    struct http_server_config config = {.address = s->config.http_addr,
+                                        .listener = s->activation.listener,
+                                        .handler = routes_handle,
+                                        .ctx = s,
+                                        .tls = s->tls,
+                                        .tls_failed = tls_failed};
     uint64_t descriptors = file_raise_descriptor_limit();
     if (!http_server_options_read(s->config.options, descriptors, &config)) {
         log_warn("connections-max lowered to half of the descriptors allowed here connections_max=%zu descriptors=%llu "
@@ -86,7 +116,8 @@ static int start_server(struct sms *s, struct err *e) {
 }
 
 static int start(struct sms *s, int *ret_lock_fd, struct err *e) {
-    if (open_data(s, ret_lock_fd, e) != 0 || loop_group_new(s->config.threads, &s->loops, e) != 0) {
+    if (read_tls(s, e) != 0 || open_data(s, ret_lock_fd, e) != 0 ||
+        loop_group_new(s->config.threads, &s->loops, e) != 0) {
         return -1;
     }
     return make_clients(s, e) != 0 ? -1 : start_server(s, e);
@@ -100,6 +131,7 @@ static int serve(struct sms *s) {
         return EXIT_FAILURE;
     }
     shutdown_watch(s);
+    watch_tls(s);
     log_info("listening address=%s data_dir=%s threads=%zu", http_server_address(s->server), s->config.data_dir,
              loop_group_count(s->loops));
     notify_ready(http_server_address(s->server));
@@ -110,6 +142,8 @@ static int serve(struct sms *s) {
     watchdog_free(watchdog);
     store_close(s->store);
     nodes_free(s->nodes);
+    tls_credentials_free(s->tls);
+    tls_credentials_free(s->node_tls);
     log_info("ended");
     return EXIT_SUCCESS;
 }

@@ -22,9 +22,10 @@ static void told_done(void *ctx, int status, enum http_call_failure failure, con
     free(t);
 }
 
-static void tell(struct http_client *client, const struct node_candidate *node, const char *task_id) {
+static void tell(const char *scheme, struct http_client *client, const struct node_candidate *node,
+                 const char *task_id) {
     struct told *t = NEW(struct told);
-    AUTO_FREE char *url = mem_printf("http://%s/tasks/%s", node->http_address, task_id);
+    AUTO_FREE char *url = mem_printf("%s://%s/tasks/%s", scheme, node->http_address, task_id);
     memcpy(t->http_address, node->http_address, sizeof t->http_address);
     snprintf(t->task_id, sizeof t->task_id, "%s", task_id);
     const struct http_call_config config = {.method = "DELETE",
@@ -40,7 +41,7 @@ void node_calls_task_deleted(struct sms *s, struct http_client *client, const ch
     struct node_candidate *nodes = mem_calloc(NODES_TOLD_MAX, sizeof *nodes);
     size_t count = nodes_online(s->nodes, NODES_TOLD_MAX, nodes);
     for (size_t i = 0; i < count; i++) {
-        tell(client, &nodes[i], task_id);
+        tell(sms_node_scheme(s), client, &nodes[i], task_id);
     }
     free(nodes);
 }

@@ -65,10 +65,26 @@ static int read_ports(json_val *root, struct node_change *c, struct err *e) {
     return 0;
 }
 
+// A node says in its metadata whether it serves HTTPS; sms speaks one of the two to all of them.
+static int check_scheme(json_val *metadata, const struct node_change *c, struct err *e) {
+    bool secure = span_equal_text(json_string(json_get(metadata, "http_scheme")), "https");
+    if (secure == (c->request.sms->node_tls != NULL)) {
+        return 0;
+    }
+    return err_set(e, ERR_UNPROCESSABLE,
+                   secure ? "this node serves HTTPS (metadata.http_scheme) and sms was not told how to check its "
+                            "certificate; start sms with --node-tls-ca FILE"
+                          : "sms speaks HTTPS to its nodes (--node-tls-ca) and this one serves plain HTTP; start "
+                            "spearlet with --tls-cert FILE and --tls-key FILE");
+}
+
 static int read_metadata(json_val *root, struct node_change *c, struct err *e) {
     json_val *metadata = NULL;
     struct buf text;
     if (json_want_object(root, "metadata", &metadata, e) != 0) {
+        return -1;
+    }
+    if ((c->registering || metadata != NULL) && check_scheme(metadata, c, e) != 0) {
         return -1;
     }
     if (metadata == NULL) {

@@ -76,7 +76,7 @@ static void relay_drained(void *ctx) {
 static void relay_head(void *ctx, int status, const struct http_header *headers, size_t count) {
     struct relay *r = ctx;
     struct relay_fields fields;
-    relay_fields_answer(headers, count, relay_node(r), &fields);
+    relay_fields_answer(headers, count, sms_node_scheme(r->sms), relay_node(r), &fields);
     r->head_sent = true;
     http_stream_on_drain(r->x, relay_drained, r);
     if (fields.content_length < 0) { // a stream, which may be silent for long
@@ -209,8 +209,9 @@ static void relay_done(void *ctx, int status, enum http_call_failure failure, co
 static char *relay_url(const struct relay *r) {
     struct span query = http_query(r->x), rest = r->rest;
     const char *way = r->task.n != 0 ? "invoke" : "http";
-    return mem_printf("http://%s/tasks/%s/%s%.*s%s%.*s", relay_node(r), r->task_id, way, (int)rest.n,
-                      rest.n != 0 ? rest.p : "", query.n != 0 ? "?" : "", (int)query.n, query.n != 0 ? query.p : "");
+    return mem_printf("%s://%s/tasks/%s/%s%.*s%s%.*s", sms_node_scheme(r->sms), relay_node(r), r->task_id, way,
+                      (int)rest.n, rest.n != 0 ? rest.p : "", query.n != 0 ? "?" : "", (int)query.n,
+                      query.n != 0 ? query.p : "");
 }
 
 static void relay_call(struct relay *r) {

@@ -129,20 +129,21 @@ void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay
 }
 
 // An execution's record is the node's: where it says "/functions/executions/…" a client of ours needs the node's address.
-static void locate_at_node(struct relay_fields *f, const char *node) {
+static void locate_at_node(struct relay_fields *f, const char *scheme, const char *node) {
     for (size_t i = 0; i < f->count; i++) {
         struct http_header *field = &f->list[i];
         if (f->forwarded.n == 0 && span_equal_nocase(field->name, "location") &&
             span_starts_with(field->value, "/functions/executions/") &&
-            buf_printf(&f->forwarded, "http://%s%.*s", node, SPAN_ARGS(field->value)) == 0)
+            buf_printf(&f->forwarded, "%s://%s%.*s", scheme, node, SPAN_ARGS(field->value)) == 0)
             field->value = buf_span(&f->forwarded);
     }
 }
 
-void relay_fields_answer(const struct http_header *headers, size_t count, const char *node, struct relay_fields *ret) {
+void relay_fields_answer(const struct http_header *headers, size_t count, const char *scheme, const char *node,
+                         struct relay_fields *ret) {
     copy_crossing(headers, count, ret);
     buf_init(&ret->forwarded, LOCATION_BYTES_MAX);
-    locate_at_node(ret, node);
+    locate_at_node(ret, scheme, node);
     add(ret, SPAN_LITERAL("X-Node-Http-Addr"), span_of(node));
 }
 

@@ -17,7 +17,8 @@ struct relay_fields {
 void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay_fields *ret);
 // For the client: end-to-end fields of the node's answer, Via, and x-node-http-addr; the Location of an execution's record
 // gets the node's address. The other texts stay the node's.
-void relay_fields_answer(const struct http_header *headers, size_t count, const char *node, struct relay_fields *ret);
+void relay_fields_answer(const struct http_header *headers, size_t count, const char *scheme, const char *node,
+                         struct relay_fields *ret);
 void relay_fields_done(struct relay_fields *f);
 
 #endif

@@ -44,6 +44,7 @@ static void free_client(void *arg) {
 static void drained(void *ctx) {
     struct sms *s = ctx;
     shutdown_state.clients_left = loop_group_count(s->loops);
+    tls_reload_stop(TAKE(s->tls_reload));
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&shutdown_state.watchers[i], NULL);
     }

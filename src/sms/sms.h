@@ -8,6 +8,7 @@
 #include "base/loop_group.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "net/tls_reload.h"
 #include "sms/config.h"
 #include "sms/nodes.h"
 #include "sms/store.h"
@@ -22,6 +23,8 @@ struct sms {
     struct loop_group *loops;
     struct http_server *server;
     struct http_client *clients[SMS_LOOPS_MAX]; // one a loop, used on that loop only
+    struct tls_credentials *tls, *node_tls;     // ours as a server; ours as a client of nodes. NULL: plain HTTP
+    struct tls_reload *tls_reload;
     struct store *store;
     struct nodes *nodes;
     _Atomic int64_t tasks_revision; // of the database, as last committed
@@ -30,6 +33,11 @@ struct sms {
     _Atomic uint64_t uploads_running, uploads_total, uploads_failed_total, upload_bytes_total;
     _Atomic uint64_t relays_running, relays_total, relays_failed_total;
 };
+
+// How nodes are spoken to: "http", or "https" with --node-tls-ca.
+static inline const char *sms_node_scheme(const struct sms *s) {
+    return s->node_tls != NULL ? "https" : "http";
+}
 
 // The client of the loop that the exchange lives on.
 struct http_client *sms_client(struct sms *s, struct http_exchange *x);

@@ -75,6 +75,7 @@ static const struct option_spec specs[] = {
     DURATION("start-timeout", "SPEARLET_START_TIMEOUT", "10s", 1, "a worker's start"),
     TEXT("worker-path", "SPEARLET_WORKER_PATH", NULL, "FILE", "the program spear-worker; looked for when not given"),
     HTTP_SERVER_OPTIONS("SPEARLET", "8192"),
+    HTTP_CLIENT_OPTIONS("SPEARLET", "sms", "SMS", "sms"),
     CHOICE("log-level", "SPEARLET_LOG_LEVEL", "info", "error|warn|info|debug", "LEVEL", "error, warn, info or debug"),
     CHOICE("log-format", "SPEARLET_LOG_FORMAT", "auto", "auto|text|json", "FORMAT",
            "text, json, or auto: text on a terminal and json otherwise"),

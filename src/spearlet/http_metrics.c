@@ -141,6 +141,7 @@ static void put_node(struct spearlet *s, struct buf *out) {
     single(out, "spearlet_http_connections", "gauge", "Open HTTP connections.", h.connections_open);
     single(out, "spearlet_http_requests_total", "counter", "HTTP requests.", h.requests_total);
     single(out, "spearlet_http_refused_total", "counter", "HTTP requests refused before a handler.", h.refused_total);
+    single(out, "spearlet_http_tls_failed_total", "counter", "TLS handshakes that failed.", h.tls_failed_total);
     single(out, "spearlet_payload_bytes", "gauge", "Request bodies held in memory.",
            atomic_load(&s->payloads.held_bytes));
     single(out, "spearlet_payloads_refused_total", "counter", "Requests refused because of payload-memory-max.",

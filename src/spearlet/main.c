@@ -75,12 +75,37 @@ static int make_functions(struct spearlet *s, struct err *e) {
 
 static int make_catalog(struct spearlet *s, struct err *e) {
     struct loop *loop = loop_group_at(s->loops, 0);
-    if (sms_client_new(loop, s->settings.node.sms_http_addr, &s->sms, e) < 0)
+    if (sms_client_new(loop, s->settings.node.sms_http_addr, s->sms_tls, &s->sms, e) < 0)
         return -1;
     struct task_catalog_config config = {
         .loop = loop, .sms = s->sms, .tasks_max = s->settings.tasks_max, .dropped = on_task_dropped, .ctx = s};
     s->tasks = task_catalog_new(&config);
     return 0;
+}
+
+// ---- TLS
+
+static void tls_failed(void *ctx, const char *peer, const char *why) {
+    (void)ctx;
+    log_warn("TLS handshake failed peer=%s reason=\"%s\"", peer, why);
+}
+
+static void say(enum log_level level, const char *text) {
+    log_write(level, "%s", text);
+}
+
+static int read_tls(struct spearlet *s, struct err *e) {
+    if (http_server_options_tls(s->settings.options, &s->tls, e) < 0 ||
+        http_client_options_tls(s->settings.options, "sms", &s->sms_tls, e) < 0)
+        return -1;
+    s->settings.node.sms_tls = s->sms_tls;
+    return 0;
+}
+
+static void watch_tls(struct spearlet *s) {
+    struct tls_reload_config config = {
+        .loop = loop_group_at(s->loops, 0), .list = {{"tls-cert", s->tls}, {"sms-tls-ca", s->sms_tls}}, .say = say};
+    s->tls_reload = tls_reload_watch(&config);
 }
 
 static int start_server(struct spearlet *s, struct err *e) {
@@ -91,7 +116,9 @@ static int start_server(struct spearlet *s, struct err *e) {
     struct http_server_config config = {.address = s->settings.node.http_addr,
                                         .listener = s->activation.listener,
                                         .handler = http_api_handle,
-                                        .ctx = s};
+                                        .ctx = s,
+                                        .tls = s->tls,
+                                        .tls_failed = tls_failed};
     uint64_t descriptors = file_raise_descriptor_limit();
     if (!http_server_options_read(s->settings.options, descriptors, &config))
         log_warn("connections-max lowered to half of the descriptors allowed here connections_max=%zu descriptors=%llu "
@@ -108,6 +135,7 @@ static int make_agent(struct spearlet *s, struct err *e) {
                                        .data_dir = node->data_dir,
                                        .sms_http_addr = node->sms_http_addr,
                                        .advertise_addr = s->settings.advertise_addr,
+                                       .http_scheme = s->tls ? "https" : "http",
                                        .heartbeat_interval_ms = s->settings.heartbeat_interval_ms,
                                        .load = current_load,
                                        .tasks_changed = on_tasks_changed,
@@ -134,6 +162,8 @@ static void free_parts(struct spearlet *s) {
     function_service_free(s->functions);
     executions_free(s->executions);
     runtime_shared_free(s->runtimes);
+    tls_credentials_free(s->tls);
+    tls_credentials_free(s->sms_tls);
 }
 
 static void on_functions_closed(void *ctx) {
@@ -163,12 +193,13 @@ static int open_data_dir(const struct spearlet *s, int *ret_lock_fd, struct err 
 static int serve(struct spearlet *s) {
     AUTO_CLOSE int lock_fd = -1;
     struct err e;
-    if (open_data_dir(s, &lock_fd, &e) < 0 || make(s, &e) < 0) {
+    if (read_tls(s, &e) < 0 || open_data_dir(s, &lock_fd, &e) < 0 || make(s, &e) < 0) {
         log_error("start failed error=\"%s\"", e.text);
         unmake(s);
         return err_kind_info(e.kind)->exit_code;
     }
     shutdown_watch(s);
+    watch_tls(s);
     log_info("listening address=%s node=%s sms=%s data_dir=%s threads=%zu engine=%s", http_server_address(s->http),
              s->settings.node.node_name, s->settings.node.sms_http_addr, s->settings.node.data_dir,
              loop_group_count(s->loops), runtime_has_engine() ? "wasmedge" : "none");

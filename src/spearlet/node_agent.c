@@ -124,7 +124,7 @@ static void look_at_revision(struct node_agent *a, json_val *root) {
 
 static void on_heartbeat(void *ctx, int status, json_val *root, const struct err *e) {
     struct node_agent *a = ctx;
-    char why[256];
+    char why[400];
     if (!e && status == 200) {
         went_well(a);
         look_at_revision(a, root);
@@ -185,7 +185,7 @@ static void registered(struct node_agent *a, struct span uuid) {
 static void on_registered(void *ctx, int status, json_val *root, const struct err *e) {
     struct node_agent *a = ctx;
     struct span uuid = json_string(json_get(root, "node_uuid"));
-    char why[256];
+    char why[400];
     if (!e && (status == 200 || status == 201) && uuid_valid(uuid)) {
         registered(a, uuid);
         return;
@@ -204,6 +204,7 @@ static struct json_out *registration_body(const struct node_agent *a) {
         json_add_text(out, root, "uuid", a->view.uuid);
     json_node *metadata = json_add_object(out, root, "metadata");
     json_add_text(out, metadata, "node_name", a->config.node_name);
+    json_add_text(out, metadata, "http_scheme", a->config.http_scheme);
     json_add_text(out, metadata, "version", SPEAR_VERSION);
     json_add_text(out, metadata, "engine", runtime_has_engine() ? "wasmedge" : "none");
     json_add_i64(out, metadata, "cores", uv_available_parallelism());

@@ -18,6 +18,7 @@ struct node_agent_config {
     struct loop *loop; // loop 0
     struct sms_client *sms;
     const char *node_name, *data_dir, *sms_http_addr;
+    const char *http_scheme;    // how this node is spoken to: "http" or "https"
     const char *advertise_addr; // NULL: found out
     uint64_t heartbeat_interval_ms;
     struct node_load (*load)(void *ctx);

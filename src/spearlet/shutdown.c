@@ -34,6 +34,7 @@ static void free_servers(void *arg) {
     task_catalog_stop(s->tasks);
     node_agent_stop(s->agent);
     sms_client_free(TAKE(s->sms));
+    tls_reload_stop(TAKE(s->tls_reload));
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&state.watchers[i], NULL);
     loop_group_stop(s->loops);

@@ -8,6 +8,7 @@ enum { ANSWER_MAX = 2 * 1024 * 1024, CONNECT_TIMEOUT_MS = 2000, TOTAL_TIMEOUT_MS
 
 struct sms_client {
     struct http_client *http;
+    const char *scheme;
     char *address;
 };
 
@@ -18,12 +19,15 @@ struct sms_request {
     void *ctx;
 };
 
-int sms_client_new(struct loop *l, const char *sms_http_addr, struct sms_client **ret, struct err *e) {
+int sms_client_new(struct loop *l, const char *sms_http_addr, struct tls_credentials *tls, struct sms_client **ret,
+                   struct err *e) {
     struct http_client *http;
     if (http_client_new(l, &http, e) < 0)
         return -1;
     struct sms_client *c = NEW(struct sms_client);
+    http_client_use_tls(http, tls);
     c->http = http;
+    c->scheme = tls ? "https" : "http";
     c->address = mem_strdup(sms_http_addr);
     *ret = c;
     return 0;
@@ -75,7 +79,7 @@ void sms_client_request(struct sms_client *c, const char *method, const char *pa
     if (body)
         json_out_print(body, false, &request->body);
     json_out_free(body);
-    AUTO_FREE char *url = mem_printf("http://%s%s", c->address, path);
+    AUTO_FREE char *url = mem_printf("%s://%s%s", c->scheme, c->address, path);
     struct http_header type = {SPAN_LITERAL("Content-Type"), SPAN_LITERAL("application/json")};
     struct http_call_config config = {.method = method,
                                       .url = url,

@@ -6,8 +6,11 @@
 #include "base/loop.h"
 
 struct sms_client;
+struct tls_credentials;
 
-int sms_client_new(struct loop *l, const char *sms_http_addr, struct sms_client **ret, struct err *e);
+// `tls` NULL: plain HTTP; else a client's credentials, which outlive it.
+int sms_client_new(struct loop *l, const char *sms_http_addr, struct tls_credentials *tls, struct sms_client **ret,
+                   struct err *e);
 // On the loop's thread. What is under way is answered with an error before this returns.
 void sms_client_free(struct sms_client *c); // NULL allowed
 

@@ -4,6 +4,7 @@
 
 #include "base/activation.h"
 #include "net/http_server.h"
+#include "net/tls_reload.h"
 #include "spearlet/config.h"
 #include "spearlet/function_service.h"
 #include "spearlet/node_agent.h"
@@ -23,6 +24,8 @@ struct spearlet {
     struct node_agent *agent;
     struct payload_budget payloads;
     struct http_server *http;
+    struct tls_credentials *tls, *sms_tls; // ours as a server; ours as a client of sms. NULL: plain HTTP
+    struct tls_reload *tls_reload;
 };
 
 #endif

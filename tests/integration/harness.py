@@ -112,14 +112,20 @@ class Response:
         return f"<{self.status} {self.body[:300]!r}>"
 
 
-def request(address, method, path, body=None, headers=None, timeout_s=60):
-    """One request on a connection of its own. A dict or list as body is sent as JSON; an iterator is sent chunked."""
+def request(address, method, path, body=None, headers=None, timeout_s=60, context=None):
+    """One request on a connection of its own. A dict or list as body is sent as JSON; an iterator is sent chunked.
+
+    With an ssl.SSLContext it goes over TLS.
+    """
     headers = dict(headers or {})
     if isinstance(body, (dict, list)):
         body = json.dumps(body).encode()
         headers.setdefault("Content-Type", "application/json")
     host, port = split_address(address)
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    if context is None:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    else:
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
     try:
         try:
             connection.request(method, path, body=body, headers=headers)

@@ -1,11 +1,34 @@
-"""What the tests of net/ share: starting the test server, and a wire that reads answers byte-exactly."""
+"""What the tests of net/ share: starting the test server, and a wire that reads answers byte-exactly.
+
+With SPEAR_HTTP_TLS=1 in the environment the same tests run over TLS.
+"""
+import atexit
 import json
 import os
+import shutil
 import socket
+import ssl
+import tempfile
 
 import harness
+import pki
 
 BIG = 3_000_000
+OVER_TLS = os.environ.get("SPEAR_HTTP_TLS") == "1"
+
+
+class Tls:
+    """One authority, one certificate and a client's context for all tests of a run."""
+
+    def __init__(self):
+        directory = tempfile.mkdtemp(prefix="spear-test-")
+        atexit.register(shutil.rmtree, directory, True)
+        authority = pki.Authority(directory, "authority")
+        self.cert, self.key = authority.issue("server")
+        self.context = ssl.create_default_context(cafile=authority.pem)
+
+
+TLS = Tls() if OVER_TLS else None
 
 
 class TestServer(harness.Daemon):
@@ -18,7 +41,11 @@ class TestServer(harness.Daemon):
         path = os.path.join(harness.BUILD_DIR, "tests", "integration", self.name)
         if not os.path.exists(path):
             raise FileNotFoundError(f"{path} is not built; set SPEAR_BUILD_DIR to the build folder")
-        return [path, "--http-addr", self.address_wanted] + self.arguments
+        tls = ["--tls-cert", TLS.cert, "--tls-key", TLS.key] if TLS else []
+        return [path, "--http-addr", self.address_wanted, *tls] + self.arguments
+
+    def request(self, method, path, body=None, headers=None, timeout_s=60):
+        return harness.request(self.address, method, path, body, headers, timeout_s, TLS.context if TLS else None)
 
     def is_sanitized(self):
         with open(self.command()[0], "rb") as file:
@@ -58,13 +85,25 @@ class Wire:
             self.socket.bind((source, 0))
         self.socket.connect(harness.split_address(address))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if TLS:
+            self.socket = TLS.context.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self.buffer = b""
 
     def send(self, data):
-        self.socket.sendall(data.encode("latin-1") if isinstance(data, str) else data)
+        try:
+            self.socket.sendall(data.encode("latin-1") if isinstance(data, str) else data)
+        except ssl.SSLEOFError:
+            raise BrokenPipeError("the other side has closed") from None
+
+    def receive(self):
+        """The next bytes, b"" at the end; an end without TLS's farewell is an EOFError: something was cut off."""
+        try:
+            return self.socket.recv(1 << 16)
+        except ssl.SSLEOFError:
+            raise EOFError(f"cut off behind {self.buffer!r}") from None
 
     def more(self):
-        part = self.socket.recv(1 << 16)
+        part = self.receive()
         self.buffer += part
         return bool(part)
 
@@ -78,7 +117,7 @@ class Wire:
     def exactly(self, n):
         parts, have = [self.buffer], len(self.buffer)
         while have < n:
-            part = self.socket.recv(1 << 16)
+            part = self.receive()
             if not part:
                 raise EOFError(f"the connection ended {n - have} bytes early")
             parts.append(part)
@@ -136,7 +175,7 @@ class Wire:
         return data
 
     def half_close(self):
-        self.socket.shutdown(socket.SHUT_WR)
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)  # an SSLSocket's own ends its reading, too
 
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")

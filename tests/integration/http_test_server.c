@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/options.h"
+#include "net/http_server_options.h"
 #include "net/problem.h"
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@ struct server {
     struct loop_group *loops;
     struct http_server *http;
     const struct options *options;
+    struct tls_credentials *tls;
     uv_signal_t terminate;
     atomic_ullong aborts;
     atomic_ullong held; // exchanges of /hold that wait for /release
@@ -360,6 +362,9 @@ static const struct option_spec specs[] = {
     {.name = "loops", .type = OPTION_COUNT, .default_value = "2", .help = "event loops"},
     {.name = "connections-max", .type = OPTION_COUNT, .default_value = "0", .help = "ceiling"},
     {.name = "connections-per-client-max", .type = OPTION_COUNT, .default_value = "0", .help = "ceiling"},
+    {.name = "tls-cert", .type = OPTION_TEXT, .help = "serve HTTPS"},
+    {.name = "tls-key", .type = OPTION_TEXT, .help = "its key"},
+    {.name = "tls-client-ca", .type = OPTION_TEXT, .help = "demand certificates of clients"},
     {.name = "header-timeout", .type = OPTION_DURATION_MS, .default_value = "0", .help = "see http_server.h"},
     {.name = "body-timeout", .type = OPTION_DURATION_MS, .default_value = "0", .help = "see http_server.h"},
     {.name = "idle-timeout", .type = OPTION_DURATION_MS, .default_value = "0", .help = "see http_server.h"},
@@ -410,6 +415,9 @@ static int start(struct err *e) {
         .idle_timeout_ms = options_number(server.options, "idle-timeout"),
         .write_timeout_ms = options_number(server.options, "write-timeout"),
     };
+    if (http_server_options_tls(server.options, &server.tls, e) < 0)
+        return -1;
+    config.tls = server.tls;
     if (http_server_start(&config, loops, count, &server.http, e) < 0)
         return -1;
     http_test_proxy_init(loops, count, server.options);
@@ -435,6 +443,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "listening on %s\n", http_server_address(server.http));
     loop_group_run(server.loops);
     loop_group_free(server.loops);
+    tls_credentials_free(server.tls);
     options_free(options);
     return 0;
 }

@@ -23,9 +23,9 @@ ALLOWED = {
 # header prefix -> the files that may include it
 FOREIGN = {
     "llhttp": {"net/http_connection.c", "net/http_connection.h", "net/http_server.c", "net/http_parser.c", "net/http_server_internal.h"},
-    "curl/": {"net/http_client.c"},
+    "curl/": {"net/http_client.c", "net/http_client_curl.h"},
     "yyjson": {"base/json.c"},
-    "openssl/": {"base/digest.c"},
+    "openssl/": {"base/digest.c", "net/tls.c", "net/tls_credentials.c", "net/tls_internal.h"},
     "toml++/": {"base/toml.cc"},
     "wasmedge/": {"worker/engine_internal.h"},
 }
