@@ -101,7 +101,7 @@ void invocations_take_back(struct instance *i, const struct err *why) {
 
 static void take_back_for_kill(struct instance *i) {
     struct err why = {0};
-    err_set(&why, ERR_RUNTIME_ERROR, "another invocation ended the worker before this one began");
+    err_set(&why, ERR_EXECUTION_TERMINATED, "another invocation ended the worker before this one began");
     take_back(i, 0, &why);
 }
 

@@ -27,8 +27,9 @@ struct worker {
     struct worker_memory memory;
     struct ring_client ring;
     struct worker_slot slots[IPC_RING_SLOTS];
-    bool has_large; // one in flight is large
-    bool is_pumped; // in the pump's list
+    bool has_large;     // one in flight is large
+    uint32_t withdrawn; // in flight, and nobody\'s
+    bool is_pumped;     // in the pump's list
     struct worker *pump_previous, *pump_next;
     uv_poll_t wake_poll;
     int wake_fd;                    // eventfd; -1: not yet made

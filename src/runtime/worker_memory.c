@@ -82,8 +82,12 @@ static uint64_t strings_bytes(const struct invocation *v) {
     return bytes;
 }
 
+static bool is_large(const struct invocation *v, uint64_t bytes) {
+    return v->output || v->payload.n > IPC_SLOT_INPUT_BYTES || bytes > IPC_SLOT_INPUT_BYTES - v->payload.n;
+}
+
 bool invocation_is_large(const struct invocation *v) {
-    return v->output || v->payload.n > IPC_SLOT_INPUT_BYTES || strings_bytes(v) > IPC_SLOT_INPUT_BYTES - v->payload.n;
+    return is_large(v, strings_bytes(v));
 }
 
 static int check(const struct worker_memory *m, const struct invocation *v, uint64_t bytes, struct err *e) {
@@ -115,7 +119,7 @@ static char *put_all(char *to, const char *const *texts, size_t count) {
 int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *v, struct err *e) {
     struct ipc_invoke *invoke = &worker_memory_ring(m)->slots[slot].invoke;
     uint64_t bytes = strings_bytes(v);
-    bool large = invocation_is_large(v);
+    bool large = is_large(v, bytes);
     if (check(m, v, bytes, e) < 0)
         return -1;
     char *strings = large ? m->base + m->layout.strings_offset : slot_at(m, slot);

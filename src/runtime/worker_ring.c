@@ -23,17 +23,26 @@ static bool is_over(const struct worker *w) {
     return w->ended || w->kill_reason.kind != ERR_NONE;
 }
 
-unsigned worker_room(const struct worker *w) {
-    uint32_t in_flight = ring_in_flight(&w->ring);
-    if (!w->ready || w->stopping || is_over(w) || w->has_large || in_flight >= w->config.depth)
-        return 0;
-    return w->config.depth - in_flight;
+// Given and not taken back.
+static uint32_t in_work(const struct worker *w) {
+    return ring_in_flight(&w->ring) - w->withdrawn;
 }
 
+unsigned worker_room(const struct worker *w) {
+    uint32_t slots = IPC_RING_SLOTS - ring_in_flight(&w->ring);
+    if (!w->ready || w->stopping || is_over(w) || w->has_large || in_work(w) >= w->config.depth)
+        return 0;
+    uint32_t room = w->config.depth - in_work(w);
+    return room < slots ? room : slots;
+}
+
+// The worker does not touch its areas any more: they are free at once.
 bool worker_withdraw(struct worker *w, unsigned slot) {
     if (w->ended || !ring_withdraw(&w->ring, slot))
         return false;
     w->slots[slot].is_withdrawn = true;
+    w->withdrawn++;
+    w->has_large &= !w->slots[slot].is_large;
     return true;
 }
 
@@ -89,7 +98,7 @@ int worker_invoke(struct worker *w, const struct invocation *v, unsigned *ret_sl
     w->slots[slot] = (struct worker_slot){.is_large = (invoke->flags & IPC_INVOKE_LARGE) != 0,
                                           .payload_bytes = v->payload.n,
                                           .stream_bytes = invoke->stream_bytes};
-    ASSERT(!w->slots[slot].is_large || ring_in_flight(&w->ring) == 0);
+    ASSERT(!w->slots[slot].is_large || in_work(w) == 0);
     w->has_large |= w->slots[slot].is_large;
     ring_submit(&w->ring, slot);
     pump_add(w);
@@ -201,7 +210,7 @@ static void read_result(struct worker *w, unsigned slot) {
 
 static void read_end(struct worker *w, unsigned slot) {
     if (w->slots[slot].is_withdrawn) {
-        w->has_large &= !w->slots[slot].is_large;
+        w->withdrawn--;
         ring_release(&w->ring);
     } else {
         read_output(w, slot);

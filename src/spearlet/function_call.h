@@ -48,10 +48,11 @@ struct function_call {
     // The service's.
     struct instance_pool *pool;            // while it waits or runs
     struct pool_member *member;            // that runs it, or starts for it alone
-    struct function_call *previous, *next; // in the pool's queue
+    struct function_call *previous, *next; // in the pool's queue, or among those its member was given
     bool is_queued;
-    bool is_counted; // in the queue's bound
-    bool is_running;
+    bool is_counted;          // in the queue's bound
+    bool is_running;          // given to a member
+    bool is_large;            // it is given only to a member that has nothing else
     struct loop *runs_on;     // since it is running
     struct loop_timer *timer; // of the deadline, while it waits
 };

@@ -13,6 +13,9 @@
 #include "spearlet/pool_renewal.h"
 
 enum { START_PAUSE_US = 1000 * 1000, TURN_US = 100 * 1000 };
+// Requests of a task that is quick wait behind others in a worker: so many that the last one waits BEHIND_US. When one takes longer than OVERDUE_MS all
+// the same, those behind it are taken back.
+enum { BEHIND_US = 1000, OVERDUE_MS = 5 };
 
 // ---- the pools of a loop
 
@@ -44,6 +47,7 @@ static void free_pool(struct instance_pool *pool) {
     struct service_loop *l = pool->loop;
     string_table_remove(&l->pools, &pool->node);
     loop_timer_cancel(pool->idle);
+    loop_timer_cancel(pool->overdue);
     function_unref(pool->function);
     free(pool);
     if (l->closing && l->pools.count == 0)
@@ -162,21 +166,74 @@ static bool serve_fresh(struct instance_pool *pool, struct function_call *call) 
     }
     if (!take_slot(pool))
         return false;
-    pool_queue_unlink(pool, call);
+    pool_queue_take_out(pool, call);
     pool_member_start(pool, call); // its deadline goes on
     return true;
+}
+
+static bool is_overdue(const struct pool_member *m, uint64_t now_us) {
+    return m->state == MEMBER_RUNNING && now_us - m->running_since_us >= OVERDUE_MS * 1000;
+}
+
+// How many a member is given at a time. Where instances are scarce, or are being renewed, each one is free after every request, so that it can go.
+static size_t depth_of(struct instance_pool *pool) {
+    uint64_t mean_us = service_times_mean_us(&pool->times);
+    bool must_pause = pool->has_old_code || instance_slots_wanted(service_slots(pool->loop));
+    if (must_pause || service_times_count(&pool->times) == 0)
+        return 1;
+    return mean_us == 0 ? BEHIND_US : BEHIND_US / mean_us;
+}
+
+// The one with the fewest requests that can take one more; NULL: none.
+static struct pool_member *find_busy(struct instance_pool *pool, const struct function_call *call) {
+    uint64_t now_us = clock_monotonic_us();
+    size_t fewest = depth_of(pool);
+    struct pool_member *found = NULL;
+    for (struct pool_member *m = pool->members; m && fewest > 1; m = m->next) {
+        if (m->calls >= fewest || !pool_member_takes(m, call) || is_overdue(m, now_us))
+            continue;
+        fewest = m->calls;
+        found = m;
+    }
+    return found;
+}
+
+static void on_overdue(void *arg) {
+    struct instance_pool *pool = arg;
+    uint64_t now_us = clock_monotonic_us();
+    bool any = false;
+    pool->overdue = NULL;
+    for (struct pool_member *m = pool->members; m; m = m->next) {
+        if (m->calls > 1 && is_overdue(m, now_us))
+            pool_member_take_back(m); // they come back later, not from inside of this call
+        else
+            any |= m->calls > 1;
+    }
+    if (any)
+        pool->overdue = loop_timer_start(pool->loop->loop, OVERDUE_MS, on_overdue, pool);
+}
+
+static void run_behind(struct pool_member *m, struct function_call *call) {
+    struct instance_pool *pool = m->pool;
+    pool_member_run(m, call);
+    if (!pool->overdue)
+        pool->overdue = loop_timer_start(pool->loop->loop, OVERDUE_MS, on_overdue, pool);
 }
 
 static bool serve(struct instance_pool *pool, struct function_call *call) {
     if (call->fresh)
         return serve_fresh(pool, call);
-    struct pool_member *m = pool->ready_first;
-    if (!m)
+    struct pool_member *ready = pool->ready_first, *busy = ready ? NULL : find_busy(pool, call);
+    if (!ready && !busy)
         return false;
     if (pool_queue_shed_first(pool))
         return true;
+    if (busy) {
+        run_behind(busy, call);
+        return true;
+    }
     pool_queue_end_waiting(call);
-    pool_member_run(m, call);
+    pool_member_run(ready, call);
     return true;
 }
 
@@ -334,19 +391,25 @@ static void reject(struct service_loop *l, struct function_call *call, const str
 static void submit(struct instance_pool *pool, struct function_call *call) {
     struct err e;
     call->pool = pool;
+    call->is_large = pool_member_needs_all(call);
     pool->keep_paused = false;
-    if (pool->ready_first && !pool->queue_first && !call->fresh) {
+    bool is_first = !pool->queue_first && !call->fresh;
+    if (is_first && pool->ready_first) {
         service_admitted(pool->loop, call);
         pool_member_run(pool->ready_first, call);
         return;
     }
+    struct pool_member *busy = is_first ? find_busy(pool, call) : NULL;
     instance_pool_hold(pool);
     if (check_health(pool, &call->outcome.retry_after_s, &e) < 0) {
         service_count(pool->loop, SERVICE_REFUSED_UNHEALTHY, 1);
         reject(pool->loop, call, &e);
-    } else if (!is_covered(pool, call) && pool_queue_admit(pool, call, &e) < 0) {
+    } else if ((busy || !is_covered(pool, call)) && pool_queue_admit(pool, call, &e) < 0) {
         call->outcome.retry_after_s = pool_queue_retry_after_s(pool);
         reject(pool->loop, call, &e);
+    } else if (busy) {
+        service_admitted(pool->loop, call);
+        run_behind(busy, call);
     } else {
         service_admitted(pool->loop, call);
         pool_queue_add(pool, call);
@@ -388,7 +451,7 @@ void instance_pool_cancel(struct function_call *call) {
     struct instance_pool *pool = call->pool;
     struct err e;
     if (call->is_running) {
-        pool_member_cancel(call->member);
+        pool_member_cancel(call);
         return;
     }
     err_set(&e, ERR_EXECUTION_TERMINATED, "execution %s was cancelled while it waited", call->record->execution_id);

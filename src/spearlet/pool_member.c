@@ -226,24 +226,30 @@ static void take_result(struct function_call *call, struct invocation_result *re
 }
 
 static void on_output(void *ctx, struct span bytes, bool has_head) {
-    struct pool_member *m = ctx;
-    call_output_give(m->call, bytes, has_head);
+    call_output_give(ctx, bytes, has_head);
 }
 
-// It served its call, which is no longer its own.
+static bool worker_lives(const struct pool_member *m) {
+    enum instance_state state = instance_state(m->instance);
+    return state == INSTANCE_READY || state == INSTANCE_RUNNING;
+}
+
+// It served a call, which is no longer its own.
 static void go_on(struct pool_member *m) {
     if (m->state == MEMBER_LEAVING)
         go_on_leaving(m);
-    else if (m->single_use || instance_state(m->instance) != INSTANCE_READY)
+    else if (m->single_use || !worker_lives(m))
         pool_member_leave(m, m->single_use ? service_settings(m->pool->loop)->node.stop_grace_ms : 0);
-    else
+    else if (m->calls == 0)
         instance_pool_released(m);
+    else
+        instance_pool_settle(m->pool);
 }
 
-// The worker had died, unnoticed, before it could take the call.
-static void try_again(struct pool_member *m, struct function_call *call) {
+// The worker died before it could begin the call, or the call was taken back from behind another one.
+static void try_again(struct pool_member *m, struct function_call *call, const struct err *e) {
     struct instance_pool *pool = m->pool;
-    call->attempts++;
+    call->attempts += e->kind == ERR_RUNTIME_ERROR;
     call->is_running = false;
     call->outcome.instance_id[0] = '\0';
     call->outcome.started_ms = 0;
@@ -253,9 +259,11 @@ static void try_again(struct pool_member *m, struct function_call *call) {
 }
 
 // What it means for the requests to come: how long one keeps an instance, and whether workers live.
-static void note_end(struct pool_member *m, const struct err *e) {
+static void note_end(struct pool_member *m, const struct function_call *call, const struct err *e) {
     uint64_t now_us = clock_monotonic_us();
-    bool lives = instance_state(m->instance) == INSTANCE_READY;
+    bool lives = worker_lives(m);
+    if (m->call != call)
+        return; // it was only waiting
     if (!e || (e->kind == ERR_RUNTIME_ERROR && lives))
         service_times_note(&m->pool->times, now_us, now_us - m->running_since_us);
     if (lives)
@@ -264,22 +272,31 @@ static void note_end(struct pool_member *m, const struct err *e) {
         note_crash(m, e->text);
 }
 
-static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
-    struct pool_member *m = ctx;
-    struct service_loop *l = m->pool->loop;
-    struct function_call *call = TAKE(m->call);
-    m->callbacks_due--;
+// ---- the calls of a member
+
+static void link_call(struct pool_member *m, struct function_call *call) {
+    call->previous = m->last_call;
+    call->next = NULL;
+    if (m->last_call)
+        m->last_call->next = call;
+    else
+        m->call = call;
+    m->last_call = call;
+    m->calls++;
+    call->member = m;
+}
+
+static void unlink_call(struct pool_member *m, struct function_call *call) {
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        m->call = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    else
+        m->last_call = call->previous;
+    m->calls--;
     call->member = NULL;
-    service_count(l, SERVICE_RUNNING, -1);
-    note_end(m, e);
-    if (result->untouched && !m->pool->closing && call->attempts < ATTEMPTS_MAX) {
-        try_again(m, call);
-        return;
-    }
-    take_result(call, result, e);
-    call->pool = NULL;
-    go_on(m);
-    service_finish(l, call); // last: whoever waits has the instance by now
 }
 
 // How long it waited, and how much of that was this instance's start.
@@ -290,38 +307,91 @@ static void note_waiting(struct function_call *call, const struct pool_member *m
     call->outcome.queue_us = waited_us - call->outcome.start_us;
 }
 
-void pool_member_run(struct pool_member *m, struct function_call *call) {
-    if (m->state == MEMBER_READY)
-        take_from_ready(m);
-    m->state = MEMBER_RUNNING;
-    m->call = call;
-    call->member = m;
-    call->is_running = true;
-    call->runs_on = m->pool->loop->loop;
+// It is the first of those the member was given.
+static void begin_call(struct pool_member *m, struct function_call *call) {
     m->running_since_us = clock_monotonic_us();
     note_waiting(call, m, m->running_since_us);
     m->invocations++;
-    m->callbacks_due++;
     service_count(m->pool->loop, SERVICE_RUNNING, 1);
     service_running(m->pool->loop, call, instance_id(m->instance));
-    struct invocation invocation = {
-        .execution_id = call->record->execution_id,
-        .invocation_id = call->record->invocation_id,
-        .function = call->function_name,
-        .params_json = call->params,
-        .args = call->args,
-        .arg_count = call->arg_count,
-        .environment = call->environment,
-        .environment_count = call->environment_count,
-        .payload = call->payload,
-        .deadline_us = call->deadline_us,
-        .time_name = call->time_name,
-        .time_ms = call->time_ms,
-        .output = call->output ? on_output : NULL,
-    };
-    invoke(m->instance, &invocation, on_invoked, m);
 }
 
-void pool_member_cancel(struct pool_member *m) {
-    cancel_invocation(m->instance, m->call->record->execution_id);
+static void end_call(struct pool_member *m, struct function_call *call) {
+    bool was_first = m->call == call;
+    unlink_call(m, call);
+    if (!was_first) {
+        pool_queue_begin(call); // it waits no more
+        return;
+    }
+    service_count(m->pool->loop, SERVICE_RUNNING, -1);
+    if (m->call) {
+        pool_queue_begin(m->call);
+        begin_call(m, m->call);
+    }
+}
+
+static void on_invoked(void *ctx, struct invocation_result *result, const struct err *e) {
+    struct function_call *call = ctx;
+    struct pool_member *m = call->member;
+    struct service_loop *l = m->pool->loop;
+    m->callbacks_due--;
+    note_end(m, call, e);
+    end_call(m, call);
+    if (result->untouched && !m->pool->closing && call->attempts < ATTEMPTS_MAX) {
+        try_again(m, call, e);
+        return;
+    }
+    take_result(call, result, e);
+    call->pool = NULL;
+    go_on(m);
+    service_finish(l, call); // last: whoever waits has the instance by now
+}
+
+bool pool_member_takes(const struct pool_member *m, const struct function_call *call) {
+    return m->state == MEMBER_RUNNING && !m->single_use && !call->is_large && instance_room(m->instance) > 0;
+}
+
+static struct invocation invocation_of(const struct function_call *call) {
+    return (struct invocation){.execution_id = call->record->execution_id,
+                               .invocation_id = call->record->invocation_id,
+                               .function = call->function_name,
+                               .params_json = call->params,
+                               .args = call->args,
+                               .arg_count = call->arg_count,
+                               .environment = call->environment,
+                               .environment_count = call->environment_count,
+                               .payload = call->payload,
+                               .deadline_us = call->deadline_us,
+                               .time_name = call->time_name,
+                               .time_ms = call->time_ms,
+                               .output = call->output ? on_output : NULL};
+}
+
+bool pool_member_needs_all(const struct function_call *call) {
+    struct invocation invocation = invocation_of(call);
+    return invocation_is_large(&invocation);
+}
+
+void pool_member_run(struct pool_member *m, struct function_call *call) {
+    struct invocation invocation = invocation_of(call);
+    if (m->state == MEMBER_READY)
+        take_from_ready(m);
+    m->state = MEMBER_RUNNING;
+    if (m->call)
+        pool_queue_wait_behind(call); // before the links that it had there are used here
+    link_call(m, call);
+    call->is_running = true;
+    call->runs_on = m->pool->loop->loop;
+    m->callbacks_due++;
+    if (m->call == call)
+        begin_call(m, call);
+    invoke(m->instance, &invocation, on_invoked, call);
+}
+
+void pool_member_take_back(struct pool_member *m) {
+    take_back_invocations(m->instance);
+}
+
+void pool_member_cancel(struct function_call *call) {
+    cancel_invocation(call->member->instance, call->record->execution_id);
 }

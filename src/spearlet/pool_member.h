@@ -33,7 +33,8 @@ struct instance_pool {
     bool in_line;                 // waits for it, or it is on its way
     bool slot_in_hand;            // it has come, and is not used yet
     struct service_times times;
-    unsigned holds; // by who goes on with it; it is not freed before
+    struct loop_timer *overdue; // looks for requests behind one that takes long
+    unsigned holds;             // by who goes on with it; it is not freed before
     bool closing;
 };
 
@@ -45,7 +46,9 @@ struct pool_member {
     struct pool_member *ready_previous, *ready_next; // while READY
     enum pool_member_state state;
     struct instance *instance;  // NULL until it is created
-    struct function_call *call; // that it runs, or starts for alone
+    struct function_call *call; // that it runs, or starts for alone: the first of those it was given
+    struct function_call *last_call;
+    size_t calls; // it was given
     bool single_use;
     bool stop_sent;
     bool was_idle; // served nobody when it had started
@@ -57,20 +60,27 @@ struct pool_member {
 
 // pool_member.c
 void pool_member_start(struct instance_pool *pool, struct function_call *only_for); // counts it in the pool
-void pool_member_run(struct pool_member *m, struct function_call *call);            // READY or just started
-void pool_member_leave(struct pool_member *m, uint64_t grace_ms);                   // harmless when it leaves already
-void pool_member_cancel(struct pool_member *m);                                     // what it runs
+// READY, or just started; or RUNNING and able to take one more, which waits behind the others then.
+void pool_member_run(struct pool_member *m, struct function_call *call);
+bool pool_member_takes(const struct pool_member *m, const struct function_call *call); // one more, while it runs others
+bool pool_member_needs_all(const struct function_call *call);                          // for function_call.is_large
+void pool_member_take_back(struct pool_member *m);                // those that wait behind what it runs
+void pool_member_leave(struct pool_member *m, uint64_t grace_ms); // harmless when it leaves already
+void pool_member_cancel(struct function_call *call);              // that it was given
 
 // pool_queue.c: requests that wait. None of them settles the pool, but a deadline that passes.
 // Lets the request wait by the limits of task and node, or not: ERR_RESOURCE_EXHAUSTED says which, and the value.
 int pool_queue_admit(struct instance_pool *pool, struct function_call *call, struct err *e);
 void pool_queue_add(struct instance_pool *pool, struct function_call *call);
 void pool_queue_add_first(struct instance_pool *pool, struct function_call *call); // it waited before
-void pool_queue_unlink(struct instance_pool *pool, struct function_call *call);    // its deadline goes on
+void pool_queue_take_out(struct instance_pool *pool, struct function_call *call);  // its deadline goes on
 // It waits no more, whatever comes now: out of the queue, or away from the instance that starts for it alone.
 void pool_queue_end_waiting(struct function_call *call);
 void pool_queue_fail(struct function_call *call, const struct err *e);
 void pool_queue_fail_all(struct instance_pool *pool, const struct err *e);
+// It waits behind others in a member: out of the queue, but its place stays counted until pool_queue_begin.
+void pool_queue_wait_behind(struct function_call *call);
+void pool_queue_begin(struct function_call *call);
 // True when the first one would be late for certain: it has been told so.
 bool pool_queue_shed_first(struct instance_pool *pool);
 // When it is worth asking again, by how long the queue takes to drain.

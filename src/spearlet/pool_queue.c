@@ -41,7 +41,7 @@ static void uncount(struct function_call *call, struct service_loop *l) {
     service_count(l, SERVICE_QUEUED, -1);
 }
 
-void pool_queue_unlink(struct instance_pool *pool, struct function_call *call) {
+static void unlink_call(struct instance_pool *pool, struct function_call *call) {
     if (call->previous)
         call->previous->next = call->next;
     else
@@ -53,6 +53,10 @@ void pool_queue_unlink(struct instance_pool *pool, struct function_call *call) {
     call->is_queued = false;
     if (!call->fresh)
         pool->queued--;
+}
+
+void pool_queue_take_out(struct instance_pool *pool, struct function_call *call) {
+    unlink_call(pool, call);
     uncount(call, pool->loop);
 }
 
@@ -60,11 +64,25 @@ void pool_queue_end_waiting(struct function_call *call) {
     loop_timer_cancel(TAKE(call->timer));
     service_count(call->pool->loop, SERVICE_WAITING, -1);
     if (call->is_queued)
-        pool_queue_unlink(call->pool, call);
+        pool_queue_take_out(call->pool, call);
     if (call->member) {
         call->member->call = NULL;
         call->member = NULL;
     }
+}
+
+void pool_queue_wait_behind(struct function_call *call) {
+    if (!call->is_queued) {
+        service_count(call->pool->loop, SERVICE_WAITING, 1);
+        return;
+    }
+    loop_timer_cancel(TAKE(call->timer)); // the runtime watches its deadline
+    unlink_call(call->pool, call);
+}
+
+void pool_queue_begin(struct function_call *call) {
+    service_count(call->pool->loop, SERVICE_WAITING, -1);
+    uncount(call, call->pool->loop);
 }
 
 void pool_queue_fail(struct function_call *call, const struct err *e) {
