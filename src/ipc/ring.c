@@ -51,20 +51,31 @@ void ring_submit(struct ring_client *c, unsigned slot) {
     c->order[place] = (uint8_t)slot;
     atomic_store_explicit(&r->order[place], (uint8_t)slot, memory_order_relaxed);
     c->submitted++;
-    atomic_store(&r->submitted, c->submitted); // before the look at worker_sleeps in ring_wake
+    atomic_store(&r->submitted, c->submitted); // before the look at worker_sleeps
 }
 
-bool ring_wake(struct ring_client *c) {
-    struct ipc_ring *r = c->shared;
-    if (!atomic_load(&r->worker_sleeps) || !atomic_exchange(&r->worker_sleeps, 0))
+static bool wake(struct ipc_ring *r) {
+    if (!atomic_exchange(&r->worker_sleeps, RING_AWAKE))
         return false;
     futex_wake_one(&r->worker_sleeps);
     return true;
 }
 
+bool ring_wake(struct ring_client *c) {
+    if (c->told == c->submitted)
+        return false;
+    c->told = c->submitted;
+    return atomic_load(&c->shared->worker_sleeps) && wake(c->shared);
+}
+
+void ring_make_room(struct ring_client *c) {
+    if (atomic_load(&c->shared->worker_sleeps) == RING_WANTS_ROOM)
+        wake(c->shared);
+}
+
 void ring_call(struct ring_client *c) {
     atomic_fetch_add(&c->shared->attention, 1);
-    ring_wake(c);
+    wake(c->shared);
 }
 
 bool ring_withdraw(struct ring_client *c, unsigned slot) {
@@ -103,7 +114,7 @@ int ring_oldest(const struct ring_client *c) {
 void ring_release(struct ring_client *c) {
     ring_give_back(c, c->order[c->taken % IPC_RING_SLOTS]);
     c->taken++;
-    atomic_store(&c->shared->taken, c->taken);
+    atomic_store(&c->shared->taken, c->taken); // before the look at worker_sleeps
 }
 
 void ring_listen(struct ring_client *c) {
@@ -156,12 +167,12 @@ bool ring_is_alone(const struct ring_server *s) {
     return atomic_load(&s->shared->taken) == s->finished;
 }
 
-void ring_sleep(struct ring_server *s, bool (*due)(void *ctx), void *ctx) {
+void ring_sleep(struct ring_server *s, enum ring_sleep why, bool (*due)(void *ctx), void *ctx) {
     _Atomic uint32_t *sleeps = &s->shared->worker_sleeps;
     while (!due(ctx)) {
-        atomic_store(sleeps, 1); // before the look that decides
+        atomic_store(sleeps, why); // before the look that decides
         if (!due(ctx))
-            futex_wait(sleeps, 1); // returns at once when it is 1 no more
-        atomic_store(sleeps, 0);
+            futex_wait(sleeps, why); // returns at once when it is that no more
+        atomic_store(sleeps, RING_AWAKE);
     }
 }

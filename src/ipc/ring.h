@@ -43,7 +43,7 @@ struct ipc_ring {
     _Atomic uint8_t order[IPC_RING_SLOTS];
     _Alignas(64) _Atomic uint32_t finished; // worker writes
     // Both write.
-    _Alignas(64) _Atomic uint32_t worker_sleeps; // the futex word
+    _Alignas(64) _Atomic uint32_t worker_sleeps; // enum ring_sleep, the futex word
     _Alignas(64) _Atomic uint32_t spearlet_listens;
     struct ipc_slot slots[IPC_RING_SLOTS];
 };
@@ -53,6 +53,7 @@ struct ipc_ring {
 struct ring_client {
     struct ipc_ring *shared;
     uint32_t submitted, taken;
+    uint32_t told; // of the submitted, by a wake-up
     uint8_t order[IPC_RING_SLOTS];
     uint8_t reserved; // a bit for each slot in use
 };
@@ -63,8 +64,10 @@ uint32_t ring_in_flight(const struct ring_client *c); // submitted and not relea
 int ring_reserve(struct ring_client *c);
 void ring_give_back(struct ring_client *c, unsigned slot); // reserved and not submitted
 void ring_submit(struct ring_client *c, unsigned slot);
-// The worker has something to look at. True when it slept and had to be woken.
+// The worker has requests to look at, if any were submitted since the last time. True when it slept and had to be woken.
 bool ring_wake(struct ring_client *c);
+// An end was released, or output taken: it goes on if it waits for that.
+void ring_make_room(struct ring_client *c);
 // There is something on the control socket: wakes it, too.
 void ring_call(struct ring_client *c);
 // True: the worker has not begun it and never will; the slot stays in use until it is seen finished.
@@ -105,7 +108,8 @@ bool ring_is_called(const struct ring_server *s);
 bool ring_was_called(struct ring_server *s);
 // True when spearlet has read every end before the slot that runs now.
 bool ring_is_alone(const struct ring_server *s);
-// Returns when due(ctx) says true; asks it at least after every wake-up.
-void ring_sleep(struct ring_server *s, bool (*due)(void *ctx), void *ctx);
+// Returns when due(ctx) says true; asks it at least after every wake-up. `why`: who has to wake it.
+enum ring_sleep { RING_AWAKE, RING_WANTS_REQUESTS, RING_WANTS_ROOM };
+void ring_sleep(struct ring_server *s, enum ring_sleep why, bool (*due)(void *ctx), void *ctx);
 
 #endif

@@ -113,7 +113,7 @@ void worker_output_taken(struct worker *w, unsigned slot, uint64_t bytes) {
     ASSERT(bytes <= s->output_written - s->output_taken);
     s->output_taken += bytes;
     atomic_store(&w->ring.shared->slots[slot].output_taken, s->output_taken);
-    ring_wake(&w->ring);
+    ring_make_room(&w->ring);
 }
 
 // ---- reading
@@ -185,7 +185,7 @@ static void release(struct worker *w, unsigned slot, const struct worker_claim *
                          large ? claim->log.n : 0);
     w->has_large &= !s->is_large;
     ring_release(&w->ring);
-    ring_wake(&w->ring); // it may wait for the large areas
+    ring_make_room(&w->ring); // it may wait for the large areas
 }
 
 static void read_result(struct worker *w, unsigned slot) {
@@ -212,6 +212,7 @@ static void read_end(struct worker *w, unsigned slot) {
     if (w->slots[slot].is_withdrawn) {
         w->withdrawn--;
         ring_release(&w->ring);
+        ring_make_room(&w->ring);
     } else {
         read_output(w, slot);
         if (!is_over(w))

@@ -87,7 +87,7 @@ static void move_area(struct guest_area *area, struct guest_area to) {
 static void enlarge(struct guest *g) {
     struct server *s = CONTAINER_OF(g, struct server, guest);
     struct shared_areas to = shared_areas(s->shared, s->slot, true);
-    ring_sleep(&s->ring, is_alone, &s->ring);
+    ring_sleep(&s->ring, RING_WANTS_ROOM, is_alone, &s->ring);
     move_area(&g->output, to.output);
     move_area(&g->log, to.log);
     s->reply = to.reply;

@@ -41,7 +41,7 @@ static void write_output(struct guest_sink *sink, const struct guest *g, const v
         n -= done;
         if (done == 0) {
             tell(s, g);
-            ring_sleep(s->ring, has_room, s);
+            ring_sleep(s->ring, RING_WANTS_ROOM, has_room, s);
         }
     }
     tell(s, g);

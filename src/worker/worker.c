@@ -88,7 +88,7 @@ static bool is_wanted(void *ctx) {
 static int serve(struct server *server) {
     struct ring_server *ring = &server->ring;
     for (int status;;) {
-        ring_sleep(ring, is_wanted, ring);
+        ring_sleep(ring, RING_WANTS_REQUESTS, is_wanted, ring);
         int slot = ring_next(ring); // what is there is done before a stop
         status = slot == RING_NOTHING && ring_was_called(ring) ? read_control() : answer(server, slot);
         if (status >= 0)

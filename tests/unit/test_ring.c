@@ -173,7 +173,7 @@ static bool has_next(void *ctx) {
 // Answers twice the number it was given.
 static void serve_all(struct ring_server *s) {
     for (int i = 0; i < STRESS_REQUESTS; i++) {
-        ring_sleep(s, has_next, s);
+        ring_sleep(s, RING_WANTS_REQUESTS, has_next, s);
         int slot = ring_next(s);
         struct ipc_slot *shared = &s->shared->slots[slot];
         if (ring_begin(s, (unsigned)slot))

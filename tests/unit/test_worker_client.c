@@ -254,7 +254,7 @@ bool client_call_wait(struct client_worker *w) {
             w->slot = (unsigned)slot;
             w->result = w->ring.shared->slots[slot].result;
             ring_release(&w->ring);
-            ring_wake(&w->ring);
+            ring_make_room(&w->ring);
             return true;
         }
         if (slot == RING_LIES || poll(fds, 2, CLIENT_WAIT_MS) <= 0)

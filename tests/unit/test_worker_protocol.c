@@ -311,7 +311,7 @@ static void malformed_invocations_end_the_worker(void **state) {
     client_serve(&zygote, &w, "samples/add.wasm");
     atomic_store(&w.ring.shared->order[0], 99);
     atomic_store(&w.ring.shared->submitted, 1);
-    ring_wake(&w.ring);
+    ring_call(&w.ring);
     expect_malformed(&w);
 }
 
