@@ -1,12 +1,19 @@
 // A reset against a new instance, on random modules: after whatever an invocation did, every byte of memory, every mutable global and every table entry is what a
-// new instance has, and both go on the same way. SPEAR_RESET_MODULES=N tries N modules instead of a few hundred.
+// new instance has, and both go on the same way; as bytecode, and a few of them as native code. SPEAR_RESET_MODULES=N tries N modules instead of a few hundred.
 #include "random_module.h"
 #include "unit.h"
 #include "worker/engine_internal.h"
 #include "worker/page_scan.h"
 #include "worker/wasm_module.h"
 
-enum { MODULES = 400, MEMORY_BYTES_MAX = 64 << 20, ROUNDS = 3, CALLS_MAX = 5, PREPARED_EXTRA_BYTES = 1 << 16 };
+enum {
+    MODULES = 400,
+    MODULES_PER_NATIVE_ONE = 20,
+    MEMORY_BYTES_MAX = 64 << 20,
+    ROUNDS = 3,
+    CALLS_MAX = 5,
+    PREPARED_EXTRA_BYTES = 1 << 16
+};
 
 static struct { uint64_t modules, refused_starts, resets, traps, grown; } counts;
 
@@ -19,6 +26,27 @@ struct trial {
     struct engine_module *module;
 };
 
+static const char *native_directory; // NULL: bytecode
+
+// The compiler is not made to run twice in one process.
+static int compile_aside(struct span prepared, const char *path, struct err *e) {
+    int status = -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(engine_compile(prepared, ENGINE_LEVEL_O0, path, e) ? 1 : 0);
+    if (child > 0 && waitpid(child, &status, 0) == child && status == 0)
+        return 0;
+    return err_set(e, ERR_RUNTIME_ERROR, "compiling it ended with status 0x%x", (unsigned)status);
+}
+
+static int load(struct trial *t, struct span prepared, struct err *e) {
+    if (!native_directory)
+        return engine_load(t->engine, prepared, &t->module, e);
+    AUTO_FREE char *path = mem_printf("%s/%llu.so", native_directory, (unsigned long long)t->seed);
+    return compile_aside(prepared, path, e) || engine_load_native(t->engine, path, &t->module, e) ? -1 : 0;
+}
+
 static void trial_begin(struct trial *t, uint64_t seed) {
     const struct wasm_limits limits = {.memory_bytes = MEMORY_BYTES_MAX};
     struct err e;
@@ -28,8 +56,7 @@ static void trial_begin(struct trial *t, uint64_t seed) {
     AUTO_FREE uint8_t *prepared = mem_alloc(capacity);
     struct wasm_output out = {.p = prepared, .capacity = capacity};
     if (wasm_prepare(buf_span(&t->made.bytes), &limits, &out, &e) ||
-        engine_new(NULL, 0, NULL, MEMORY_BYTES_MAX, &t->engine, &e) ||
-        engine_load(t->engine, span_make(out.p, out.n), &t->module, &e))
+        engine_new(NULL, 0, NULL, MEMORY_BYTES_MAX, &t->engine, &e) || load(t, span_make(out.p, out.n), &e))
         fail_msg("module %llu: %s", (unsigned long long)seed, e.text);
 }
 
@@ -178,6 +205,16 @@ static void without_scan(void **state) {
     }
 }
 
+static void as_native_code(void **state) {
+    (void)state;
+    char *directory = unit_directory();
+    native_directory = directory;
+    for (uint64_t n = 1; n <= module_count() / MODULES_PER_NATIVE_ONE; n++)
+        try_module(n * MODULES_PER_NATIVE_ONE);
+    native_directory = NULL;
+    unit_directory_done(directory);
+}
+
 static void with_scan(void **state) {
     (void)state;
     page_scan_open();
@@ -196,6 +233,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_scan),
         cmocka_unit_test(with_scan),
+        cmocka_unit_test(as_native_code),
     };
     engine_warm_up();
     return cmocka_run_group_tests(tests, NULL, NULL);
