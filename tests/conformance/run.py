@@ -14,8 +14,9 @@ Without NAME.json the defaults hold. A directory becomes a volume of its own, fi
 What cannot be judged is skipped, with the reason. SPEAR adds three variables of its own (SPEAR_TASK_ID, ...) to every environment, so
 a test that counts variables does not pass here.
 
-usage: run.py [--specs FOLDER] [--skip NAME=REASON]... [--build FOLDER] FOLDER...
+usage: run.py [--specs FOLDER] [--skip NAME=REASON]... [--build FOLDER] [--native] FOLDER...
        --specs: where descriptions and directories are when they are not beside the modules
+       --native: each module is compiled first; without it the interpreter runs it
 exit code: 0 all passed or skipped, 1 a test failed, 2 nothing was found
 """
 import argparse
@@ -31,6 +32,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 FIELDS = {"args": [], "env": {}, "dirs": [], "exit_code": 0, "stdout": None, "stderr": None}
 IGNORED_FIELDS = {"wasi_functions"}  # says what is tested, not how
 EXECUTE_TIMEOUT_S = 120
+NATIVE = {"aot": "before-ready", "limit.time_ms": str(EXECUTE_TIMEOUT_S * 1000)}
 
 
 class Skipped(Exception):
@@ -44,12 +46,13 @@ class Failed(Exception):
 class Suite:
     """A running sms and spearlet, and the tests that go through them."""
 
-    def __init__(self, harness, specs):
+    def __init__(self, harness, specs, native):
         self.harness = harness
         self.specs = specs
+        self.native = native
         self.count = 0
         self.sms = harness.Sms("--max-upload-bytes", str(100 << 20)).start()
-        self.spearlet = harness.Spearlet(self.sms).start()
+        self.spearlet = harness.Spearlet(self.sms, "--compile-jobs", "1" if native else "0").start()
 
     def close(self):
         for daemon in (self.spearlet, self.sms):
@@ -72,7 +75,7 @@ class Suite:
 
     def make_volumes(self, module, directories):
         """The task's config that grants copies of these directories."""
-        config = {}
+        config = dict(NATIVE) if self.native else {}
         for number, name in enumerate(directories):
             source = self.beside(module, name)
             if source is None:
@@ -89,7 +92,7 @@ class Suite:
         uri = "sms+file://" + self.sms.upload(module.read_bytes(), module.name)
         executable = {"type": "wasm", "uri": uri, "name": module.name, "args": spec["args"], "env": spec["env"]}
         answer = self.sms.request("POST", "/api/v1/tasks", {"name": name, "version": "1", "executable": executable, "config": config})
-        if answer.status == 422 and config:
+        if answer.status == 422 and spec["dirs"]:
             raise Skipped("directories cannot be granted: " + answer.json()["detail"])
         if answer.status != 200:
             raise Failed(f"the task was refused: {answer.text()}")
@@ -108,8 +111,12 @@ class Suite:
 
     def run(self, module):
         spec = self.read_spec(module)
-        exit_code, stdout, stderr = self.execute(self.deploy(module, spec))
+        task = self.deploy(module, spec)
+        exit_code, stdout, stderr = self.execute(task)
         faults = []
+        code = self.spearlet.request("GET", f"/tasks/{task}").json()["code"]
+        if code["state"] != ("native" if self.native else "interpreter"):
+            faults.append(f"it ran on {code}")
         if exit_code != spec["exit_code"]:
             faults.append(f"exit code {exit_code}, wanted {spec['exit_code']}")
         for name, found in (("stdout", stdout), ("stderr", stderr)):
@@ -149,6 +156,7 @@ def main():
     parser.add_argument("--specs", type=pathlib.Path, help="folder of descriptions and directories")
     parser.add_argument("--skip", action="append", default=[], metavar="NAME=REASON")
     parser.add_argument("--build", help="build folder (default: $SPEAR_BUILD_DIR, else build/)")
+    parser.add_argument("--native", action="store_true", help="compile each module first")
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     if options.build:
@@ -158,7 +166,7 @@ def main():
     if not modules:
         print(f"no .wasm in {', '.join(map(str, options.folders))}", file=sys.stderr)
         return 2
-    suite = Suite(harness, options.specs)
+    suite = Suite(harness, options.specs, options.native)
     try:
         return report(suite, modules, dict(skip.partition("=")[::2] for skip in options.skip))
     finally:

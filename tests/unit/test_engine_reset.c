@@ -1,5 +1,5 @@
 // A reset against a new instance, on random modules: after whatever an invocation did, every byte of memory, every mutable global and every table entry is what a
-// new instance has, and both go on the same way; as bytecode, and a few of them as native code. SPEAR_RESET_MODULES=N tries N modules instead of a few hundred.
+// new instance has, and both go on the same way; as bytecode, and a few of them as native code, which has to compute the same. SPEAR_RESET_MODULES=N tries N modules instead of a few hundred.
 #include "random_module.h"
 #include "unit.h"
 #include "worker/engine_internal.h"
@@ -24,17 +24,18 @@ struct trial {
     struct random_module made;
     struct engine *engine;
     struct engine_module *module;
+    struct engine_module *bytecode; // of native code; else NULL
 };
 
 static const char *native_directory; // NULL: bytecode
 
 // The compiler is not made to run twice in one process.
-static int compile_aside(struct span prepared, const char *path, struct err *e) {
+static int compile_aside(struct span prepared, enum engine_level level, const char *path, struct err *e) {
     int status = -1;
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
-        _exit(engine_compile(prepared, ENGINE_LEVEL_O0, path, e) ? 1 : 0);
+        _exit(engine_compile(prepared, level, path, e) ? 1 : 0);
     if (child > 0 && waitpid(child, &status, 0) == child && status == 0)
         return 0;
     return err_set(e, ERR_RUNTIME_ERROR, "compiling it ended with status 0x%x", (unsigned)status);
@@ -44,7 +45,11 @@ static int load(struct trial *t, struct span prepared, struct err *e) {
     if (!native_directory)
         return engine_load(t->engine, prepared, &t->module, e);
     AUTO_FREE char *path = mem_printf("%s/%llu.so", native_directory, (unsigned long long)t->seed);
-    return compile_aside(prepared, path, e) || engine_load_native(t->engine, path, &t->module, e) ? -1 : 0;
+    enum engine_level level = t->seed % 2 ? ENGINE_LEVEL_O0 : ENGINE_LEVEL_O2;
+    return compile_aside(prepared, level, path, e) || engine_load_native(t->engine, path, &t->module, e) ||
+                   engine_load(t->engine, prepared, &t->bytecode, e)
+               ? -1
+               : 0;
 }
 
 static void trial_begin(struct trial *t, uint64_t seed) {
@@ -62,6 +67,7 @@ static void trial_begin(struct trial *t, uint64_t seed) {
 
 static void trial_end(struct trial *t) {
     engine_module_free(t->module);
+    engine_module_free(t->bytecode);
     engine_free(t->engine);
     buf_done(&t->made.bytes);
 }
@@ -119,11 +125,12 @@ static void compare_globals(const struct trial *t, const struct engine_instance 
 }
 
 // Tables cannot be reached from outside, so they are looked at by what calls through them do.
-static void compare(const struct trial *t, struct engine_instance *a, uint64_t seed) {
+static void compare(const struct trial *t, const struct engine_module *module, struct engine_instance *a,
+                    uint64_t seed) {
     struct engine_instance *b = NULL;
     struct err e;
     int64_t of_a[CALLS_MAX], of_b[CALLS_MAX];
-    if (engine_instantiate(t->engine, t->module, &b, &e))
+    if (engine_instantiate(t->engine, module, &b, &e))
         fail_msg("module %llu: a second instance: %s", (unsigned long long)t->seed, e.text);
     if (seed % 3 == 0)
         call(b, 0, 1); // as in try_resets
@@ -166,9 +173,13 @@ static void try_resets(const struct trial *t, struct engine_instance *i) {
         disturb(t, i, seed + (uint64_t)round);
         if (!engine_reset(i))
             fail_msg("module %llu: not reset", (unsigned long long)t->seed);
-        compare(t, i, seed);
+        compare(t, t->module, i, seed);
         if (!engine_reset(i)) // what the comparison's calls did
             fail_msg("module %llu: not reset again", (unsigned long long)t->seed);
+        if (t->bytecode) {
+            compare(t, t->bytecode, i, seed);
+            assert_true(engine_reset(i));
+        }
         counts.resets += 2;
     }
 }
