@@ -48,16 +48,18 @@ static void on_ready(void *ctx, uint64_t module_bytes) {
     p->size_bytes = module_bytes;
 }
 
-// A module that ends its preparing process is a bad module, unless somebody else ended it.
+// What the process did not live to judge is InstanceCreationFailed, so that it can be told from a module that is refused.
 static void judge_end(struct preparation *p, const struct err *why) {
     p->error = *why;
     if (why->kind == ERR_NONE && !p->ready)
-        err_set(&p->error, ERR_RUNTIME_ERROR, "the preparing process ended without an answer");
+        err_set(&p->error, ERR_INSTANCE_CREATION_FAILED, "the preparing process ended without an answer");
     else if (why->kind == ERR_INSTANCE_STARTUP_FAILED && worker_pid(p->worker) != 0)
-        err_set(&p->error, ERR_INVALID_CONFIGURATION, "preparing the module took longer than %llu ms",
+        err_set(&p->error, ERR_INSTANCE_CREATION_FAILED, "preparing the module took longer than %llu ms",
                 (unsigned long long)p->prepare_ms);
     else if (why->kind != ERR_INVALID_CONFIGURATION && why->kind != ERR_NONE)
         err_wrap(&p->error, "preparing the module");
+    if (p->error.kind == ERR_RUNTIME_ERROR)
+        p->error.kind = ERR_INSTANCE_CREATION_FAILED;
 }
 
 static void on_ended(void *ctx, const struct err *why) {

@@ -158,6 +158,8 @@ static void on_created(void *ctx, struct instance *instance, const struct err *e
     if (m->state == MEMBER_LEAVING) {
         go_on_leaving(m);
     } else if (e) {
+        if (e->kind == ERR_INSTANCE_CREATION_FAILED || e->kind == ERR_INSTANCE_STARTUP_FAILED)
+            note_crash(m, e->text);
         start_failed(m, e);
     } else {
         instance_watch(instance, on_changed, m);

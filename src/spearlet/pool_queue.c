@@ -160,7 +160,7 @@ bool pool_queue_shed_first(struct instance_pool *pool) {
 // Everybody before it has to be served, by no more instances than this loop may have, and then itself.
 static int check_time(struct instance_pool *pool, const struct function_call *call, struct err *e) {
     uint64_t now_us = clock_monotonic_us(), fastest_us = service_times_fastest_us(&pool->times, now_us);
-    uint64_t least_us = (pool->queued / pool->share + 1) * fastest_us;
+    uint64_t least_us = (pool->queued / (pool->share ? pool->share : 1) + 1) * fastest_us;
     if (call->fresh || least_us <= left_us(call, now_us))
         return 0;
     service_count(pool->loop, SERVICE_SHED_ADMISSION, 1);

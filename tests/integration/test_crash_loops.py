@@ -1,17 +1,21 @@
 """Workers that die again and again: their task is backed off and says why, everybody else is served as before."""
 import os
 import signal
+import sys
 
 import harness
 import spearlet_tool
 from spearlet_tool import needs_engine, needs_guests
+
+sys.path.insert(0, os.path.join(harness.REPOSITORY, "tests", "guests"))
+import wasm_build as wb  # the folder is on the path now
 
 CRASHES = 5  # TASK_CRASHES_MAX
 
 
 @needs_engine
 @needs_guests("strain.wasm", "hello.wasm", "exit3.wasm", "spin.wasm")
-class CrashLoops(spearlet_tool.SpearletTestCase):
+class Crashing(spearlet_tool.SpearletTestCase):
     def begin(self, task):
         """A request that waits for ever, once its guest has begun: what is killed from now on is not served by another worker."""
         raw = self.spearlet.raw()
@@ -46,6 +50,8 @@ class CrashLoops(spearlet_tool.SpearletTestCase):
                 return int(line.split()[1])
         return None
 
+
+class CrashLoops(Crashing):
     def test_backed_off_and_back(self):
         task, other = self.deploy("strain.wasm"), self.deploy("hello.wasm")
         self.assertEqual(self.invoke(other).status, 200)
@@ -107,6 +113,25 @@ class CrashLoops(spearlet_tool.SpearletTestCase):
         for each in (leaving, spinning, task):
             self.assertEqual(self.health(each), {"status": "healthy", "crashes": 0, "reason": None, "retry_in_ms": 0})
 
+    def test_idle_workers(self):
+        """Minimums are not started again without end."""
+        task = self.deploy("strain.wasm", config={"scale.min": "1", "scale.max": "1"})
+        self.execute(task, input="deep 1")
+        def worker():
+            found = [i["pid"] for i in self.instances() if i["task_id"] == task and i["state"] == "ready"]
+            return found and found[0]
+        killed = set()
+        def kill():
+            pid = worker()
+            if pid and pid not in killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            return self.health(task)["status"] == "unhealthy"
+        harness.wait_until(kill)
+        self.assertIn("idle", self.health(task)["reason"])
+        self.wait_instances(0)
+        harness.wait_until(lambda: self.invoke(task, b"deep 1").status == 200)
+
     def test_who_waits_is_told(self):
         task = self.deploy("strain.wasm", config={"scale.max": "1"})
         for _ in range(CRASHES - 1):
@@ -119,6 +144,24 @@ class CrashLoops(spearlet_tool.SpearletTestCase):
         for answer in waiting.join():
             self.assert_problem(answer, 503, "UNAVAILABLE", "unhealthy", "killed")
             self.assertEqual(answer.headers["Retry-After"], "1")
+
+
+class Starts(Crashing):
+    options = ("--prepare-timeout", "50ms")
+
+    def test_a_module_that_cannot_be_checked(self):
+        """Each try costs a process its time; after a few there are no more tries for a while."""
+        count = 50000
+        slow = wb.module(types=[wb.function_type()], functions=[0] * count, exports=[wb.export("_start", 0, 0)],
+                         codes=[wb.body([0x41, 0, 0x1A] * 20)] * count)
+        task = self.deploy(slow, "slow")
+        for _ in range(CRASHES):
+            error = self.execute(task)["error"]
+            self.assertIn(error["code"], ("InstanceCreationFailed", "InstanceStartupFailed"))  # it was late, or its process was
+            self.assertIn("50 ms", error["message"])
+        health = self.health(task)
+        self.assertEqual((health["status"], health["crashes"]), ("unhealthy", CRASHES))
+        self.assertIn("preparing", health["reason"])
 
 
 if __name__ == "__main__":
