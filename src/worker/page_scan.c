@@ -21,7 +21,9 @@ enum { REGIONS_MAX = 64, WORDS_MAX = 512 };
 #define WORD_SWAPPED (1ull << 62)
 
 static int pagemap = -1;
-static enum way { WAY_NONE, WAY_REQUEST, WAY_READ } way;
+enum way { WAY_NONE, WAY_REQUEST, WAY_READ };
+// What works in this process stands in a page that a fork empties, since the descriptor would go on to tell of the parent's memory.
+static enum way *way;
 
 static bool scan_by_request(uint8_t *start, size_t bytes, page_scan_run *f, void *ctx) {
     struct region regions[REGIONS_MAX];
@@ -71,15 +73,17 @@ static bool scan_by_reading(uint8_t *start, size_t bytes, page_scan_run *f, void
 }
 
 bool page_scan_is_possible(void) {
-    return way != WAY_NONE;
+    return way && *way != WAY_NONE;
 }
 
 bool page_scan(uint8_t *start, size_t bytes, page_scan_run *f, void *ctx) {
     if (bytes == 0)
         return true;
-    if (way == WAY_REQUEST)
+    if (!page_scan_is_possible())
+        return false;
+    if (*way == WAY_REQUEST)
         return scan_by_request(start, bytes, f, ctx);
-    return way == WAY_READ && scan_by_reading(start, bytes, f, ctx);
+    return scan_by_reading(start, bytes, f, ctx);
 }
 
 // ---- trying it out
@@ -98,24 +102,35 @@ static void note(void *ctx, uint8_t *start, size_t bytes) {
 }
 
 static bool works(enum way tried, uint8_t *pages) {
-    way = tried;
+    *way = tried;
     struct trial t = {.start = pages};
     return page_scan(pages, TRIAL_PAGES * PAGE_SCAN_PAGE_BYTES, note, &t) && t.touched == 0x0a;
 }
 
+static void *map_pages(size_t count) {
+    void *p = mmap(NULL, count * PAGE_SCAN_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void find_way(uint8_t *pages) {
+    pages[PAGE_SCAN_PAGE_BYTES] = pages[3 * PAGE_SCAN_PAGE_BYTES] = 1;
+    if (!works(WAY_REQUEST, pages) && !works(WAY_READ, pages))
+        *way = WAY_NONE;
+}
+
 void page_scan_open(void) {
-    way = WAY_NONE;
+    if (sysconf(_SC_PAGESIZE) != PAGE_SCAN_PAGE_BYTES)
+        return;
+    way = way ? way : map_pages(1);
+    if (!way || madvise(way, PAGE_SCAN_PAGE_BYTES, MADV_WIPEONFORK))
+        return;
     if (pagemap >= 0)
         close(pagemap);
     pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (pagemap < 0 || sysconf(_SC_PAGESIZE) != PAGE_SCAN_PAGE_BYTES)
-        return;
-    size_t bytes = TRIAL_PAGES * PAGE_SCAN_PAGE_BYTES;
-    uint8_t *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED)
-        return;
-    pages[PAGE_SCAN_PAGE_BYTES] = pages[3 * PAGE_SCAN_PAGE_BYTES] = 1;
-    if (!works(WAY_REQUEST, pages) && !works(WAY_READ, pages))
-        way = WAY_NONE;
-    munmap(pages, bytes);
+    uint8_t *pages = map_pages(TRIAL_PAGES);
+    *way = WAY_NONE;
+    if (pages && pagemap >= 0)
+        find_way(pages);
+    if (pages)
+        munmap(pages, TRIAL_PAGES * PAGE_SCAN_PAGE_BYTES);
 }

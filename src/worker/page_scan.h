@@ -1,7 +1,7 @@
 // Which pages of a private anonymous mapping may hold something: the kernel knows what was never touched.
 //
 // Three ways, the first that works: the PAGEMAP_SCAN request on /proc/self/pagemap (Linux 6.7), reading that file (one word a page), or none. The
-// descriptor speaks of the process that opened it, so each process opens its own, before its sandbox closes /proc.
+// descriptor speaks of the process that opened it, so each process opens its own, before its sandbox closes /proc; in a process that was forked off later the scan is not possible until it has.
 #ifndef SPEAR_WORKER_PAGE_SCAN_H
 #define SPEAR_WORKER_PAGE_SCAN_H
 

@@ -115,6 +115,24 @@ static void a_missing_page_is_told(void **state) {
     munmap(memory, 8 * PAGE);
 }
 
+// A fork has memory of its own, of which the descriptor it inherits tells nothing.
+static void a_fork_does_not_trust_its_parents_view(void **state) {
+    (void)state;
+    int status = -1;
+    page_scan_open();
+    assert_true(page_scan_is_possible());
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        bool inherited = page_scan_is_possible();
+        page_scan_open();
+        _exit(inherited ? 1 : page_scan_is_possible() ? 0 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(page_scan_is_possible());
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_is_compared_where_nothing_is_told),
@@ -123,6 +141,7 @@ int main(void) {
         cmocka_unit_test(an_image_of_a_sparse_memory_is_small),
         cmocka_unit_test(too_much_content_is_refused),
         cmocka_unit_test(a_missing_page_is_told),
+        cmocka_unit_test(a_fork_does_not_trust_its_parents_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
