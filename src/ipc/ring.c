@@ -29,14 +29,14 @@ int ring_reserve(struct ring_client *c) {
     for (unsigned slot = 0; slot < IPC_RING_SLOTS; slot++) {
         if (c->reserved & (1u << slot))
             continue;
-        c->reserved = (uint8_t)(c->reserved | (1u << slot));
+        c->reserved |= 1u << slot;
         return (int)slot;
     }
     return -1;
 }
 
 void ring_give_back(struct ring_client *c, unsigned slot) {
-    c->reserved = (uint8_t)(c->reserved & ~(1u << slot));
+    c->reserved &= ~(1u << slot);
 }
 
 void ring_submit(struct ring_client *c, unsigned slot) {

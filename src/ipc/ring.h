@@ -55,7 +55,7 @@ struct ring_client {
     uint32_t submitted, taken;
     uint32_t told; // of the submitted, by a wake-up
     uint8_t order[IPC_RING_SLOTS];
-    uint8_t reserved; // a bit for each slot in use
+    uint32_t reserved; // a bit for each slot in use
 };
 
 void ring_client_init(struct ring_client *c, struct ipc_ring *shared);

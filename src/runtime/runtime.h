@@ -134,7 +134,7 @@ struct invocation_result {
     int exit_code; // -1 when the worker ended without an answer; one that is not 0 comes with RuntimeError
     char *output;  // on the heap; the callback may take it (set it to NULL and free it later)
     size_t output_bytes;
-    char *log; // likewise
+    char *log; // likewise; NULL: there is none
     size_t log_bytes;
     bool log_cut;
     bool has_head; // the output begins with header fields (RFC 3875 §6) that the guest gave by calls of module spear

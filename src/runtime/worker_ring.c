@@ -153,12 +153,16 @@ static char *copy(struct span s) {
     return p;
 }
 
+static char *copy_some(struct span s) {
+    return s.n ? copy(s) : NULL;
+}
+
 static struct invocation_result copy_answer(const struct worker_claim *claim, const char *reply) {
     const struct ipc_result *r = &claim->result;
     return (struct invocation_result){.exit_code = r->exit_code,
                                       .output = copy(claim->output),
                                       .output_bytes = claim->output.n,
-                                      .log = copy(claim->log),
+                                      .log = copy_some(claim->log),
                                       .log_bytes = claim->log.n,
                                       .log_cut = (r->flags & IPC_RESULT_LOG_CUT) != 0,
                                       .has_head = (r->flags & IPC_RESULT_HAS_HEAD) != 0,
@@ -199,7 +203,7 @@ static void read_result(struct worker *w, unsigned slot) {
     if (!(claim.result.flags & IPC_RESULT_HAS_RESULTS))
         claim.reply.n = 0;
     count_state(&w->config.shared->counters, &claim.result);
-    AUTO_FREE char *reply = copy(claim.reply);
+    AUTO_FREE char *reply = copy_some(claim.reply);
     struct worker_result result = {
         .answer = copy_answer(&claim, reply), .kind = (enum err_kind)claim.result.kind, .text = claim.result.text};
     release(w, slot, &claim);

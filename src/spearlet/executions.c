@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <uv.h>
 
@@ -40,8 +41,6 @@ void execution_outcome_done(struct execution_outcome *outcome) {
 static void free_record(struct execution *x) {
     execution_outcome_done(&x->outcome);
     function_unref(x->function);
-    free(x->execution_id);
-    free(x->invocation_id);
     free(x);
 }
 
@@ -55,19 +54,28 @@ void execution_unref(struct execution *x) {
         free_record(x);
 }
 
-static char *id_or_new(struct span id) {
-    char text[UUID_TEXT + 1];
-    if (id.n)
-        return span_dup(id);
-    uuid_new(text);
-    return mem_strdup(text);
+static size_t id_bytes(struct span id) {
+    return (id.n ? id.n : UUID_TEXT) + 1;
 }
 
+static char *put_id(char *to, struct span id) {
+    if (id.n == 0) {
+        uuid_new(to);
+    } else {
+        memcpy(to, id.p, id.n);
+        to[id.n] = '\0';
+    }
+    return to;
+}
+
+// The text of its error stays as it is: thousands of records are kept, and nearly none has one.
 static struct execution *new_record(const struct execution_identity *identity) {
-    struct execution *x = NEW(struct execution);
+    size_t first_bytes = id_bytes(identity->execution_id), second_bytes = id_bytes(identity->invocation_id);
+    struct execution *x = mem_alloc(sizeof *x + first_bytes + second_bytes);
+    memset(x, 0, offsetof(struct execution, outcome.error.text) + 1);
     atomic_init(&x->references, 2); // the table's and the caller's
-    x->execution_id = id_or_new(identity->execution_id);
-    x->invocation_id = id_or_new(identity->invocation_id);
+    x->execution_id = put_id(x->ids, identity->execution_id);
+    x->invocation_id = put_id(x->ids + first_bytes, identity->invocation_id);
     x->function = function_ref(identity->function);
     x->created_ms = clock_unix_ms();
     x->is_async = identity->is_async;
@@ -85,7 +93,7 @@ static void link_record(struct executions *t, struct execution *x) {
     t->newest = x;
 }
 
-// The table's reference goes.
+// The table's reference becomes the caller's.
 static void unlink_record(struct executions *t, struct execution *x) {
     string_table_remove(&t->by_id, &x->node);
     if (x->newer)
@@ -94,14 +102,15 @@ static void unlink_record(struct executions *t, struct execution *x) {
         t->newest = x->older;
     if (x->older)
         x->older->newer = x->newer;
-    execution_unref(x);
 }
 
 void executions_free(struct executions *t) {
     if (!t)
         return;
-    while (t->newest)
-        unlink_record(t, t->newest);
+    for (struct execution *x; (x = t->newest);) {
+        unlink_record(t, x);
+        execution_unref(x);
+    }
     string_table_done(&t->by_id);
     uv_mutex_destroy(&t->lock);
     free(t);
@@ -138,26 +147,29 @@ static char *copy_of(const char *p, size_t n) {
     return p ? mem_dup(p, n) : NULL;
 }
 
+static void copy_outcome(struct execution_outcome *to, const struct execution_outcome *from) {
+    memcpy(to, from, offsetof(struct execution_outcome, error.text) + strlen(from->error.text) + 1);
+}
+
 static void drop_bytes(char **p, size_t *n) {
     free(TAKE(*p));
     *n = 0;
 }
 
 // What the record keeps of an outcome that its caller may still want to send.
-static struct execution_outcome keep(const struct execution *x, struct execution_outcome *outcome) {
-    struct execution_outcome kept = *outcome;
+static void keep(const struct execution *x, struct execution_outcome *outcome, struct execution_outcome *kept) {
+    copy_outcome(kept, outcome);
     outcome->log = NULL;
     outcome->log_bytes = 0;
     if (x->is_async) {
         outcome->output = outcome->results = NULL;
         outcome->output_bytes = outcome->results_bytes = 0;
-        return kept;
+        return;
     }
-    kept.output_omitted = outcome->streamed || outcome->output_bytes > EXECUTION_SYNC_OUTPUT_MAX;
-    kept.output = kept.output_omitted ? NULL : copy_of(outcome->output, outcome->output_bytes);
-    kept.output_bytes = kept.output ? outcome->output_bytes : 0;
-    kept.results = copy_of(outcome->results, outcome->results_bytes);
-    return kept;
+    kept->output_omitted = outcome->streamed || outcome->output_bytes > EXECUTION_SYNC_OUTPUT_MAX;
+    kept->output = kept->output_omitted ? NULL : copy_of(outcome->output, outcome->output_bytes);
+    kept->output_bytes = kept->output ? outcome->output_bytes : 0;
+    kept->results = copy_of(outcome->results, outcome->results_bytes);
 }
 
 // A record alone may not be larger than all may be together.
@@ -188,7 +200,8 @@ static void append_finished(struct executions *t, struct execution *x) {
     t->stats.kept_bytes += kept_bytes(x);
 }
 
-static void let_oldest_go(struct executions *t) {
+// The table's reference becomes the caller's.
+static struct execution *let_oldest_go(struct executions *t) {
     struct execution *x = t->first_finished;
     t->first_finished = x->next_finished;
     if (!t->first_finished)
@@ -197,19 +210,33 @@ static void let_oldest_go(struct executions *t) {
     t->stats.kept_bytes -= kept_bytes(x);
     t->stats.evicted++;
     unlink_record(t, x);
+    return x;
+}
+
+static void unref_all(struct execution *first) {
+    for (struct execution *x = first, *next; x; x = next) {
+        next = x->next_finished;
+        execution_unref(x);
+    }
 }
 
 void executions_finish(struct executions *t, struct execution *x, struct execution_outcome *outcome) {
-    struct execution_outcome kept = keep(x, outcome);
+    struct execution_outcome kept;
+    struct execution *gone = NULL;
+    keep(x, outcome, &kept);
     fit(&kept, t->bytes_max);
     uv_mutex_lock(&t->lock);
-    x->outcome = kept;
+    copy_outcome(&x->outcome, &kept);
     x->state = kept.state;
     x->is_finished = true;
     append_finished(t, x);
-    while (t->finished_count > t->count_max || t->stats.kept_bytes > t->bytes_max)
-        let_oldest_go(t);
+    while (t->finished_count > t->count_max || t->stats.kept_bytes > t->bytes_max) {
+        struct execution *oldest = let_oldest_go(t);
+        oldest->next_finished = gone;
+        gone = oldest;
+    }
     uv_mutex_unlock(&t->lock);
+    unref_all(gone); // outside of the lock: the others need not wait for it
 }
 
 void executions_forget(struct executions *t, struct execution *x) {
@@ -217,6 +244,7 @@ void executions_forget(struct executions *t, struct execution *x) {
     ASSERT(!x->is_finished);
     unlink_record(t, x);
     uv_mutex_unlock(&t->lock);
+    execution_unref(x);
 }
 
 // ---- looking

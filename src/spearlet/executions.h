@@ -20,7 +20,6 @@ struct function_call;
 // How an execution ended.
 struct execution_outcome {
     enum execution_state state; // completed, failed, terminated or timeout
-    struct err error;           // kind ERR_NONE when completed
     int exit_code;
     uint32_t retry_after_s; // of a request that was not let in: when it is worth asking again; 0: soon
     bool ran;               // it reached the guest
@@ -34,6 +33,7 @@ struct execution_outcome {
     enum runtime_code code;          // that it ran
     uint64_t queue_us, start_us, instantiate_us, run_us, duration_us;
     int64_t started_ms, completed_ms; // wall clock; started is 0 when it never ran
+    struct err error; // kind ERR_NONE when completed. Last: most have no text, and nothing touches its place
 };
 void execution_outcome_done(struct execution_outcome *outcome); // frees what it still holds
 
@@ -51,9 +51,10 @@ struct execution {
     // Behind the lock until finished.
     enum execution_state state;
     bool is_finished;
-    struct execution_outcome outcome;
     struct execution *newer, *older; // in the order of creation
     struct execution *next_finished; // in the order of finishing
+    struct execution_outcome outcome;
+    char ids[]; // execution_id and invocation_id
 };
 
 struct executions;

@@ -90,8 +90,19 @@ void function_service_free(struct function_service *s) {
 
 // ---- which loop
 
+// Asking the kernel is a system call, and the answer does not change while we run.
+static size_t cores(void) {
+    static atomic_size_t known;
+    size_t count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count == 0) {
+        count = uv_available_parallelism();
+        atomic_store_explicit(&known, count, memory_order_relaxed);
+    }
+    return count;
+}
+
 size_t function_service_scale_max(const struct task *task) {
-    return task->limits.scale_max ? task->limits.scale_max : 2 * (size_t)uv_available_parallelism();
+    return task->limits.scale_max ? task->limits.scale_max : 2 * cores();
 }
 
 size_t function_service_loop_of(const struct function_service *s, const struct function *f, const struct loop *home) {

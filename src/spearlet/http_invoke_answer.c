@@ -10,9 +10,13 @@
 // ---- header fields
 
 static void format_timing(const struct execution_outcome *o, char text[RAW_TIMING_TEXT]) {
-    snprintf(text, RAW_TIMING_TEXT, "queue;dur=%.3f, start;dur=%.3f, instantiate;dur=%.3f, run;dur=%.3f, code;desc=%s",
-             (double)o->queue_us / 1e3, (double)o->start_us / 1e3, (double)o->instantiate_us / 1e3,
-             (double)o->run_us / 1e3, runtime_code_name(o->code));
+#define MS_OF(us) (us) / 1000, (unsigned)((us) % 1000)
+    snprintf(text, RAW_TIMING_TEXT,
+             "queue;dur=%" PRIu64 ".%03u, start;dur=%" PRIu64 ".%03u, instantiate;dur=%" PRIu64
+             ".%03u, run;dur=%" PRIu64 ".%03u, code;desc=%s",
+             MS_OF(o->queue_us), MS_OF(o->start_us), MS_OF(o->instantiate_us), MS_OF(o->run_us),
+             runtime_code_name(o->code));
+#undef MS_OF
 }
 
 void raw_headers_add(struct raw_headers *h, struct span name, struct span value) {
