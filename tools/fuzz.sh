@@ -9,7 +9,7 @@ status=0
 
 [ -f $folder/build.ninja ] || CC=clang CXX=clang++ meson setup $folder -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dwasmedge=auto >$folder.log 2>&1 ||
     { tail -n 30 $folder.log; exit 1; }
-ninja -C $folder $(for c in tests/fuzz/fuzz_*.c; do echo "tests/fuzz/$(basename "$c" .c)"; done) >>$folder.log 2>&1 || { tail -n 30 $folder.log; exit 1; }
+ninja -C $folder fuzzers >>$folder.log 2>&1 || { tail -n 30 $folder.log; exit 1; }
 for program in "$folder"/tests/fuzz/fuzz_*; do
     [ -x "$program" ] && [ -f "$program" ] || continue
     name=$(basename "$program")

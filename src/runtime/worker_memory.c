@@ -116,8 +116,8 @@ static char *put_all(char *to, const char *const *texts, size_t count) {
     return to;
 }
 
-int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *v, struct err *e) {
-    struct ipc_invoke *invoke = &worker_memory_ring(m)->slots[slot].invoke;
+int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *v,
+                        struct ipc_invoke *ret_invoke, struct err *e) {
     uint64_t bytes = strings_bytes(v);
     bool large = is_large(v, bytes);
     if (check(m, v, bytes, e) < 0)
@@ -129,13 +129,15 @@ int worker_memory_write(struct worker_memory *m, unsigned slot, const struct inv
     ASSERT((uint64_t)(at - strings) == bytes);
     if (v->payload.n > 0)
         memcpy(payload, v->payload.p, v->payload.n);
-    *invoke = (struct ipc_invoke){.strings_bytes = bytes,
-                                  .payload_bytes = v->payload.n,
-                                  .arg_count = (uint32_t)v->arg_count,
-                                  .environment_count = (uint32_t)v->environment_count,
-                                  .flags = large ? IPC_INVOKE_LARGE : 0};
+    *ret_invoke = (struct ipc_invoke){.strings_bytes = bytes,
+                                      .payload_bytes = v->payload.n,
+                                      .arg_count = (uint32_t)v->arg_count,
+                                      .environment_count = (uint32_t)v->environment_count,
+                                      .flags = large ? IPC_INVOKE_LARGE : 0};
     if (v->output)
-        invoke->stream_bytes = m->layout.output_bytes < IPC_STREAM_BYTES ? m->layout.output_bytes : IPC_STREAM_BYTES;
+        ret_invoke->stream_bytes =
+            m->layout.output_bytes < IPC_STREAM_BYTES ? m->layout.output_bytes : IPC_STREAM_BYTES;
+    worker_memory_ring(m)->slots[slot].invoke = *ret_invoke;
     return 0;
 }
 

@@ -21,8 +21,10 @@ int worker_memory_init(struct worker_memory *m, uint64_t payload_bytes, uint64_t
                        struct err *e);
 void worker_memory_done(struct worker_memory *m);
 struct ipc_ring *worker_memory_ring(const struct worker_memory *m);
-// Writes an invocation's strings and payload, and what the slot says of them. InvalidRequest, ResourceExhausted.
-int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *invocation, struct err *e);
+// Writes an invocation's strings and payload, and what the slot says of them, of which the caller gets a copy: the worker may change the slot's at
+// once. InvalidRequest, ResourceExhausted.
+int worker_memory_write(struct worker_memory *m, unsigned slot, const struct invocation *invocation,
+                        struct ipc_invoke *ret_invoke, struct err *e);
 // What the slot's result claims, with lengths that were checked against its areas, in shared memory. -1 when one is larger.
 struct worker_claim {
     struct ipc_result result; // our copy; its text has an end

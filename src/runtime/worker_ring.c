@@ -90,14 +90,14 @@ int worker_invoke(struct worker *w, const struct invocation *v, unsigned *ret_sl
     int reserved = ring_reserve(&w->ring);
     ASSERT(reserved >= 0); // depth is IPC_RING_SLOTS at most
     unsigned slot = (unsigned)reserved;
-    if (worker_memory_write(&w->memory, slot, v, e) < 0) {
+    struct ipc_invoke invoke; // ours: the worker cannot change its mind for us
+    if (worker_memory_write(&w->memory, slot, v, &invoke, e) < 0) {
         ring_give_back(&w->ring, slot);
         return -1;
     }
-    const struct ipc_invoke *invoke = &w->ring.shared->slots[slot].invoke;
-    w->slots[slot] = (struct worker_slot){.is_large = (invoke->flags & IPC_INVOKE_LARGE) != 0,
+    w->slots[slot] = (struct worker_slot){.is_large = (invoke.flags & IPC_INVOKE_LARGE) != 0,
                                           .payload_bytes = v->payload.n,
-                                          .stream_bytes = invoke->stream_bytes};
+                                          .stream_bytes = invoke.stream_bytes};
     ASSERT(!w->slots[slot].is_large || in_work(w) == 0);
     w->has_large |= w->slots[slot].is_large;
     ring_submit(&w->ring, slot);

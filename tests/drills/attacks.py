@@ -39,6 +39,8 @@ class Neighbour(threading.Thread):
 
 
 class Attacks(spearlet_tool.SpearletTestCase):
+    options = ("--compile-jobs", "1")
+
     def setUp(self):
         super().setUp()
         self.deploy("echo.wasm", "neighbour", config={"scale.max": "2"})
@@ -65,7 +67,10 @@ class Attacks(spearlet_tool.SpearletTestCase):
         """Fails with that error on every tier."""
         for tier in tiers:
             with self.subTest(tier=tier):
-                self.execute_error(self.attacker(module, tier, **config), code, *words)
+                task = self.attacker(module, tier, **config)
+                self.execute_error(task, code, *words)
+                if tier == "before-ready" and code != "ExecutionTimeout" and not harness.is_sanitized("spear-worker"):
+                    self.assertEqual(self.spearlet.request("GET", f"/tasks/{task}").json()["code"]["state"], "native")
 
     def refused_at_create(self, module, *words):
         self.contained(module, "InvalidConfiguration", *words, tiers=TIERS[:1])
