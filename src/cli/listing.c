@@ -96,12 +96,12 @@ int listing_run(struct cli *cli, const struct args *args, const struct listing *
     return output_finish(cli, code);
 }
 
-int listing_show(struct cli *cli, const struct args *args, const char *before,
+int listing_show(struct cli *cli, const struct args *args, const char *before, const char *after,
                  void (*print)(const struct cli *cli, json_val *object)) {
     struct err e;
     struct api api;
     struct json_doc *doc CLEANUP(json_free_pointer) = NULL;
-    AUTO_FREE char *path = api_path(before, args->rest[0], "");
+    AUTO_FREE char *path = api_path(before, args->rest[0], after);
     struct api_request request = {.method = "GET", .path = path};
     int code = 0;
     if (api_init(&api, cli, cli->sms_addr, &e) != 0)

@@ -22,8 +22,8 @@ struct listing {
 };
 int listing_run(struct cli *cli, const struct args *args, const struct listing *listing);
 
-// Fetches `before` + the first positional argument: the server's JSON with --json, else print(cli, object).
-int listing_show(struct cli *cli, const struct args *args, const char *before,
+// Fetches `before` + the first positional argument + `after`: the server's JSON with --json, else print(cli, object).
+int listing_show(struct cli *cli, const struct args *args, const char *before, const char *after,
                  void (*print)(const struct cli *cli, json_val *object));
 // Deletes `before` + each positional argument + `after`; goes on after a failure and gives the first one's exit code.
 int listing_remove(struct cli *cli, const struct args *args, const char *before, const char *after);

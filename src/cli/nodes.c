@@ -80,7 +80,7 @@ static void print_node(const struct cli *cli, json_val *object) {
 }
 
 static int run_get(struct cli *cli, const struct args *args) {
-    return listing_show(cli, args, "/api/v1/nodes/", print_node);
+    return listing_show(cli, args, "/api/v1/nodes/", "", print_node);
 }
 
 static int run_rm(struct cli *cli, const struct args *args) {

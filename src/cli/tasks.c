@@ -67,6 +67,29 @@ static void print_texts(const struct cli *cli, json_val *object, const char *con
     }
 }
 
+// "native, 312 ms, 78944 bytes": what runs it there, and what better code cost, or why there is none.
+static int print_node(void *ctx, struct span key, json_val *node) {
+    (void)key;
+    const struct member_printer *p = ctx;
+    json_val *code = json_get(node, "code");
+    struct span state = json_string(json_get(code, "state")), failure = json_string(json_get(code, "failure"));
+    struct span error = json_string(json_get(node, "error"));
+    struct buf text;
+    buf_init(&text, OUTPUT_LINE_MAX);
+    buf_printf(&text, "%.*s", SPAN_ARGS(error.n ? error : state));
+    if (json_get(code, "size_bytes"))
+        buf_printf(&text, ", compiled in %lld ms, %lld bytes", (long long)json_i64(json_get(code, "compile_ms")),
+                   (long long)json_i64(json_get(code, "size_bytes")));
+    if (json_bool(json_get(code, "compiling")) && !span_equal_text(state, "compiling"))
+        buf_append_text(&text, ", compiling");
+    if (failure.n)
+        buf_printf(&text, ", %.*s", SPAN_ARGS(failure));
+    buf_printf(&text, " on %.*s", SPAN_ARGS(json_string(json_get(node, "http_address"))));
+    table_print_field(p->cli, p->label, buf_span(&text));
+    buf_done(&text);
+    return 0;
+}
+
 static void print_task(const struct cli *cli, json_val *task) {
     static const char *const texts[] = {"name", "task_id", "version", "description", "status", "priority", "endpoint"};
     json_val *executable = json_get(task, "executable");
@@ -79,10 +102,11 @@ static void print_task(const struct cli *cli, json_val *task) {
     json_each(json_get(executable, "env"), print_member, &(struct member_printer){cli, "env"});
     json_each(json_get(task, "config"), print_member, &(struct member_printer){cli, "config"});
     json_each(json_get(task, "metadata"), print_member, &(struct member_printer){cli, "metadata"});
+    json_each(json_get(task, "nodes"), print_node, &(struct member_printer){cli, "code"});
 }
 
 static int run_get(struct cli *cli, const struct args *args) {
-    return listing_show(cli, args, "/api/v1/tasks/", print_task);
+    return listing_show(cli, args, "/api/v1/tasks/", "?nodes=true", print_task);
 }
 
 static int run_rm(struct cli *cli, const struct args *args) {
@@ -96,7 +120,7 @@ const struct command tasks_ls_command = {.name = "tasks ls",
                                          .run = run_ls};
 const struct command tasks_get_command = {.name = "tasks get",
                                           .arguments = "TASK",
-                                          .summary = "show one task, by name or id",
+                                          .summary = "show one task, by name or id, and what runs it on each node",
                                           .rest_min = 1,
                                           .rest_max = 1,
                                           .run = run_get};

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { TOTAL_TIMEOUT_MS = 2000, NODES_TOLD_MAX = 128 };
+enum { TOTAL_TIMEOUT_MS = 2000, NODES_TOLD_MAX = 128, ANSWER_BYTES_MAX = 1024 * 1024 };
 
 struct told {
     char http_address[NODE_ADDRESS_TEXT];
@@ -44,4 +44,57 @@ void node_calls_task_deleted(struct sms *s, struct http_client *client, const ch
         tell(sms_node_scheme(s), client, &nodes[i], task_id);
     }
     free(nodes);
+}
+
+// ---- questions
+
+struct question {
+    struct node_candidate node;
+    struct buf body;
+    node_answered *answered;
+    void *ctx;
+};
+
+static bool question_data(void *ctx, struct span chunk) {
+    struct question *q = ctx;
+    (void)buf_append_span(&q->body, chunk); // one that is too long is no JSON, then
+    return true;
+}
+
+static void question_done(void *ctx, int status, enum http_call_failure failure, const struct err *e) {
+    struct question *q = ctx;
+    struct err why = {0};
+    if (failure == HTTP_CALL_OK && status != 200) {
+        err_set(&why, ERR_BAD_GATEWAY, "node %s answered %d", q->node.http_address, status);
+        e = &why;
+    }
+    q->answered(q->ctx, &q->node, buf_span(&q->body), failure == HTTP_CALL_OK && status == 200 ? NULL : e);
+    buf_done(&q->body);
+    free(q);
+}
+
+static void ask(const char *scheme, struct http_client *client, struct question *q, struct span task_id) {
+    AUTO_FREE char *url = mem_printf("%s://%s/tasks/%.*s", scheme, q->node.http_address, SPAN_ARGS(task_id));
+    const struct http_call_config config = {.method = "GET",
+                                            .url = url,
+                                            .connect_timeout_ms = TOTAL_TIMEOUT_MS,
+                                            .total_timeout_ms = TOTAL_TIMEOUT_MS,
+                                            .data = question_data,
+                                            .done = question_done,
+                                            .ctx = q};
+    http_call_start(client, &config);
+}
+
+size_t node_calls_ask_task(struct sms *s, struct http_client *client, struct span task_id, node_answered *answered,
+                           void *ctx) {
+    struct node_candidate *nodes = mem_calloc(NODES_TOLD_MAX, sizeof *nodes);
+    size_t count = nodes_online(s->nodes, NODES_TOLD_MAX, nodes);
+    for (size_t i = 0; i < count; i++) {
+        struct question *q = NEW(struct question);
+        *q = (struct question){.node = nodes[i], .answered = answered, .ctx = ctx};
+        buf_init(&q->body, ANSWER_BYTES_MAX);
+        ask(sms_node_scheme(s), client, q, task_id);
+    }
+    free(nodes);
+    return count;
 }

@@ -12,6 +12,7 @@
 #include "sms/file_table.h"
 #include "sms/node_calls.h"
 #include "sms/request.h"
+#include "sms/task_nodes.h"
 #include "sms/task_table.h"
 
 // A page holds at most so much, however many tasks were asked for: the next page begins behind the last one given.
@@ -239,6 +240,7 @@ void tasks_list_handle(struct http_exchange *x, void *ctx) {
 struct task_get {
     struct request request;
     struct span reference;
+    bool with_nodes;
     struct buf json;
 };
 
@@ -260,7 +262,12 @@ static int get_run(struct db *db, struct request *request, struct err *e) {
 }
 
 static void get_answer(struct request *request) {
-    respond_json_text(request->x, &((struct task_get *)request)->json);
+    struct task_get *g = (struct task_get *)request;
+    if (g->with_nodes) {
+        task_nodes_answer(request->sms, request->x, buf_span(&g->json));
+    } else {
+        respond_json_text(request->x, &g->json);
+    }
 }
 
 static void get_done(struct request *request) {
@@ -271,6 +278,8 @@ void tasks_get_handle(struct http_exchange *x, void *ctx) {
     struct task_get *g = NEW(struct task_get);
     g->request = (struct request){.sms = ctx, .x = x, .run = get_run, .answer = get_answer, .done = get_done};
     g->reference = http_param(x, "task");
+    struct span nodes;
+    g->with_nodes = http_query_value(x, "nodes", &nodes) && span_equal_text(nodes, "true");
     buf_init(&g->json, (size_t)4 * TASK_BODY_MAX);
     request_read(&g->request);
 }

@@ -5,6 +5,7 @@ import pathlib
 import sys
 import unittest
 
+import cli_tool
 import harness
 import spearlet_tool
 from spearlet_tool import needs_engine, needs_guests
@@ -90,6 +91,24 @@ class Background(NativeTestCase):
         self.assertEqual(self.metric("spearlet_native_cache_bytes"), files[0].stat().st_size)
         self.assertEqual(oct(self.cache_folder().stat().st_mode & 0o7777), "0o700")
         self.assertEqual(self.compilers(), [])
+
+    def test_sms_and_the_command_line_ask_the_nodes(self):
+        self.wait_registered()
+        task = self.deploy("echo.wasm")
+        self.invoke(task, b"x")
+        code = self.wait_code(task)
+        found = self.sms.request("GET", f"/api/v1/tasks/{task}?nodes=true").json()
+        self.assertEqual(found["task_id"], task)
+        node, = found["nodes"]
+        self.assertEqual((node["code"], node["waiting"], node["http_address"]), (code, 0, self.spearlet.address))
+        self.assertNotIn("nodes", self.sms.request("GET", f"/api/v1/tasks/{task}").json())
+        shown = cli_tool.spear("tasks", "get", "echo", sms=self.sms)
+        self.assertIn(f"native, compiled in {code['compile_ms']} ms, {code['size_bytes']} bytes on {self.spearlet.address}",
+                      shown.stdout.decode())
+        self.spearlet.kill()
+        node, = self.sms.request("GET", f"/api/v1/tasks/{task}?nodes=true").json()["nodes"]
+        self.assertTrue(node["error"])
+        self.assertNotIn("code", node)
 
     def test_no_request_is_lost_on_the_way(self):
         task = self.deploy("hello.wasm", config={"scale.max": "2"})
