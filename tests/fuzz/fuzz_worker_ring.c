@@ -40,7 +40,7 @@ static void on_result(void *ctx, unsigned slot, struct worker_result *result) {
     const struct invocation_result *a = &result->answer;
     ASSERT(ctx == &worker && slot < IPC_RING_SLOTS && in_flight[slot] && worker_kind_allowed((uint32_t)result->kind));
     ASSERT(a->output_bytes <= OUTPUT_BYTES && a->log_bytes <= LOG_BYTES && a->results_json.n <= WORKER_REPLY_BYTES);
-    ASSERT(strlen(result->text) < IPC_TEXT_MAX && a->output[a->output_bytes] == '\0' && a->log[a->log_bytes] == '\0');
+    ASSERT(strlen(result->text) < IPC_TEXT_MAX && (a->output || !a->output_bytes) && (a->log || !a->log_bytes));
     in_flight[slot] = false;
 }
 
