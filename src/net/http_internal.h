@@ -52,6 +52,7 @@ struct http_shard {
     struct http_connection *hand; // where the search for one that makes room goes on; NULL: at the first
     struct http_connection *marked_first, *marked_last;
     void (*drained)(struct http_shard *shard); // while draining: when no exchange is left
+    uint64_t lent_bytes;                       // of all its connections' outputs
     char *scratch;                             // HTTP_READ_BYTES and a record: what was just read
     bool open;                                 // the handles are there; connections may come
     size_t running;                            // exchanges not yet answered, those whose client has gone included
@@ -246,6 +247,8 @@ const char *http_shard_date(struct http_shard *shard);
 void http_shard_refused(struct http_shard *shard);
 // Hangs up a connection that has been between requests for a while. False when a short search found none.
 bool http_shard_make_room(struct http_shard *shard);
+// n bytes more are lent to its outputs; marks who has been slow for longest to be cut when that is too much.
+void http_shard_lent(struct http_shard *shard, size_t n);
 
 // http_server.c
 void http_server_ref(struct http_server *s);

@@ -26,7 +26,10 @@ void http_output_init(struct http_output *out) {
 }
 
 static void drop_lent(struct http_output *out) {
-    if (out->lent && out->release)
+    if (!out->lent)
+        return;
+    CONTAINER_OF(out, struct http_connection, out)->shard->lent_bytes -= out->lent_bytes;
+    if (out->release)
         out->release(out->lent);
     out->lent = NULL;
 }
@@ -89,6 +92,7 @@ void http_output_lend(struct http_output *out, char *body, size_t n, void (*rele
     out->lent_sent = 0;
     out->lent_bytes = n;
     out->release = release;
+    http_shard_lent(CONTAINER_OF(out, struct http_connection, out)->shard, n);
 }
 
 void http_output_file(struct http_output *out, int fd, uint64_t offset, uint64_t length) {

@@ -26,6 +26,7 @@ enum {
     HEADERS_BYTES = 32 * 1024,
     ARENA_BYTES = 1024 * 1024,
     CONNECTIONS = 10000,
+    ANSWERS_BYTES = 512 * 1024 * 1024,
     HEADER_TIMEOUT_MS = 10 * 1000,
     BODY_TIMEOUT_MS = 30 * 1000,
     IDLE_TIMEOUT_MS = 75 * 1000,
@@ -215,6 +216,7 @@ static void fill_defaults(struct http_server_config *config) {
     default_to_size(&config->headers_max_bytes, HEADERS_BYTES);
     default_to_size(&config->arena_max_bytes, ARENA_BYTES);
     default_to_size(&config->connections_max, CONNECTIONS);
+    default_to(&config->answers_max_bytes, ANSWERS_BYTES);
     default_to(&config->header_timeout_ms, HEADER_TIMEOUT_MS);
     default_to(&config->body_timeout_ms, BODY_TIMEOUT_MS);
     default_to(&config->idle_timeout_ms, IDLE_TIMEOUT_MS);

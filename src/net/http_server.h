@@ -44,10 +44,13 @@ struct http_server_config {
     size_t arena_max_bytes;   // 0: 1 MiB of request-lifetime memory per exchange
     // 0: 10,000. One more takes the place of one that has been between requests for a second, or is answered 503 and closed.
     size_t connections_max;
-    size_t
-        connections_per_client_max; // of one address (IPv6: one /64); 0: no limit; one more is answered 503 and closed
-    bool loopback_unlimited;        // the limit per client does not count 127.0.0.0/8 and ::1
-    uint64_t header_timeout_ms;     // 0: 10 s from a request's first byte to the end of its header section
+    // Of one address (IPv6: one /64). 0: no limit; one more is answered 503 and closed.
+    size_t connections_per_client_max;
+    bool loopback_unlimited; // the limit per client does not count 127.0.0.0/8 and ::1
+    // 0: 512 MiB of bodies given to http_respond_owned that their clients have not read: above it the client that has been
+    // slow for longest is cut.
+    uint64_t answers_max_bytes;
+    uint64_t header_timeout_ms; // 0: 10 s from a request's first byte to the end of its header section
     // A client that is slower than HTTP_RATE_MIN_BYTES a second loses the time that it wastes from these two; what it
     // does in time fills them up again.
     uint64_t body_timeout_ms;  // 0: 30 s while the server wants body: 408 and close

@@ -9,6 +9,7 @@ bool http_server_options_read(const struct options *o, uint64_t descriptors, str
     config->connections_max = options_number(o, "connections-max");
     config->connections_per_client_max = options_number(o, "connections-per-client-max");
     config->loopback_unlimited = !options_is_set(o, "connections-per-client-max");
+    config->answers_max_bytes = options_number(o, "answers-memory-max");
     config->header_timeout_ms = options_number(o, "header-timeout");
     config->body_timeout_ms = options_number(o, "body-timeout");
     config->write_timeout_ms = options_number(o, "write-timeout");

@@ -27,6 +27,9 @@
                       "connections at the same time; one more takes an idle one's place or is answered 503"), \
     HTTP_COUNT_OPTION("connections-per-client-max", prefix_ "_CONNECTIONS_PER_CLIENT_MAX", per_client_, 0, \
                       "the same of one address (IPv6: one /64); 0 for no limit. Loopback counts only when this is given"), \
+    {.name = "answers-memory-max", .environment = prefix_ "_ANSWERS_MEMORY_MAX", .type = OPTION_BYTES, .default_value = "512MiB", \
+     .min = 1 << 20, .max = (uint64_t)1 << 40, .argument = "BYTES", \
+     .help = "answers held whole until their clients read them; above it the client that has been slow for longest is cut"}, \
     HTTP_TIME_OPTION("header-timeout", prefix_ "_HEADER_TIMEOUT", "10s", "how long a request's head may take"), \
     HTTP_TIME_OPTION("body-timeout", prefix_ "_BODY_TIMEOUT", "30s", \
                      "how long a request's body may stand still; slower than 512 bytes a second counts"), \

@@ -161,6 +161,26 @@ bool http_shard_make_room(struct http_shard *shard) {
     return false;
 }
 
+static struct http_connection *slowest_reader(const struct http_shard *shard) {
+    struct http_connection *slowest = NULL;
+    for (struct http_connection *c = shard->first; c; c = c->next)
+        if (c->out.lent && c->write_deadline_ms && !c->broken &&
+            (!slowest || c->write_deadline_ms < slowest->write_deadline_ms))
+            slowest = c;
+    return slowest;
+}
+
+void http_shard_lent(struct http_shard *shard, size_t n) {
+    struct http_connection *slow;
+    uint64_t max_bytes = shard->server->config.answers_max_bytes / shard->server->shard_count;
+    shard->lent_bytes += n;
+    for (uint64_t lent = shard->lent_bytes; lent > max_bytes && (slow = slowest_reader(shard)) != NULL;) {
+        lent -= slow->out.lent_bytes < lent ? slow->out.lent_bytes : lent;
+        slow->broken = true;
+        http_shard_mark(slow);
+    }
+}
+
 void http_shard_mark(struct http_connection *c) {
     if (c->marked)
         return;

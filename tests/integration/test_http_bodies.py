@@ -505,15 +505,33 @@ class Limits(BodiesCase):
             wire.send(get("/static"))
             self.assertEqual(wire.answer().status, 200)
         harness.wait_until(lambda: self.served(server))
-        later = []
-        for _ in range(5):
-            wire = self.wire(server)
-            wire.send(get("/hold"))
-            later.append(wire)
-        harness.wait_until(lambda: all(select.select([wire.socket], [], [], 0)[0] for wire in used + fresh))
+
+        def all_hung_up():
+            self.wire(server).send(get("/hold"))  # stays, once it finds room
+            return all(select.select([wire.socket], [], [], 0)[0] for wire in used + fresh)
+
+        harness.wait_until(all_hung_up)
         self.assertEqual([wire.rest() for wire in used + fresh], [b""] * 5)
         busy.send("de")
         self.assertEqual(busy.answer().body, b"5\n")
+
+    def test_answers_that_nobody_reads(self):
+        """Together they have a ceiling; who has been slow for longest makes room."""
+        server = self.serve("--answers-max", "100MiB", "--loops", "1")
+        before = server.rss_kib()
+        slow = [self.wire(server, receive_bytes=4096) for _ in range(12)]
+        for wire in slow:
+            wire.send(get("/large?bytes=20000000"))
+            try:
+                self.assertEqual(wire.head()[0], 200)
+            except ConnectionResetError:
+                pass  # made room for one behind it already
+        self.assert_small(server, before, 140_000)
+        reader = self.wire(server)
+        reader.send(get("/large?bytes=20000000"))
+        self.assertEqual(len(reader.answer().body), 20000000)
+        with self.assertRaises((EOFError, ConnectionResetError)):
+            slow[0].exactly(20000000)
 
     def test_connections_per_client_max(self):
         server = self.serve("--connections-per-client-max", "3")
