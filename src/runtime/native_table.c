@@ -5,8 +5,8 @@
 
 #include <unistd.h>
 
-// Tasks beyond the last are served by what there is.
-enum { BUCKETS = 1024, ENTRIES_MAX = 4096, INTERESTS_MAX = 65536 };
+// A task beyond the last pushes another one out, whose compilation then ends with the last of the others.
+enum { BUCKETS = 1024 };
 
 struct interest {
     struct interest *next; // of the bucket
@@ -18,6 +18,7 @@ struct native_table {
     struct native *buckets[BUCKETS];
     struct interest *tasks[BUCKETS];
     size_t entries, interests;
+    size_t hand; // the bucket of tasks that loses one next
     uint64_t clock;
     uint64_t unused_bytes, unused_max_bytes; // of code that no instance has
 };
@@ -86,7 +87,7 @@ struct native *native_table_entry(struct native_table *t, const unsigned char sh
         n = n->next;
     if (n)
         return n;
-    struct native *old = t->entries >= ENTRIES_MAX ? oldest_unused(t, false) : NULL;
+    struct native *old = t->entries >= NATIVE_ENTRIES_MAX ? oldest_unused(t, false) : NULL;
     if (old)
         remove_entry(t, old);
     n = NEW(struct native);
@@ -173,9 +174,28 @@ static struct interest **find_interest(const struct native_table *t, const char 
     return link;
 }
 
+static struct native *remove_interest(struct native_table *t, struct interest **link) {
+    struct interest *found = *link;
+    struct native *n = found->native;
+    *link = found->next;
+    free(found);
+    t->interests--;
+    n->interests--;
+    return n;
+}
+
+static void push_one_out(struct native_table *t) {
+    do
+        t->hand = (t->hand + 1) % BUCKETS;
+    while (!t->tasks[t->hand]);
+    (void)remove_interest(t, &t->tasks[t->hand]);
+}
+
 void native_table_add_interest(struct native_table *t, struct native *n, const char *task_id) {
+    if (!*find_interest(t, task_id) && t->interests >= NATIVE_INTERESTS_MAX)
+        push_one_out(t);
     struct interest **link = find_interest(t, task_id);
-    if (*link ? (*link)->native == n : t->interests >= INTERESTS_MAX)
+    if (*link && (*link)->native == n)
         return;
     if (!*link) {
         size_t length = strlen(task_id);
@@ -190,15 +210,8 @@ void native_table_add_interest(struct native_table *t, struct native *n, const c
 }
 
 struct native *native_table_remove_interest(struct native_table *t, const char *task_id) {
-    struct interest **link = find_interest(t, task_id), *found = *link;
-    if (!found)
-        return NULL;
-    struct native *n = found->native;
-    *link = found->next;
-    free(found);
-    t->interests--;
-    n->interests--;
-    return n;
+    struct interest **link = find_interest(t, task_id);
+    return *link ? remove_interest(t, link) : NULL;
 }
 
 struct native *native_table_of_task(const struct native_table *t, const char *task_id) {

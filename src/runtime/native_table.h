@@ -11,6 +11,8 @@
 
 struct native_compile;
 
+enum { NATIVE_ENTRIES_MAX = 4096, NATIVE_INTERESTS_MAX = 65536 };
+
 // idle ─▶ looking ─▶ idle or queued ─▶ compiling ─▶ idle or queued (for better code)
 enum native_state { NATIVE_IDLE, NATIVE_LOOKING, NATIVE_QUEUED, NATIVE_COMPILING };
 
