@@ -4,7 +4,7 @@ BUILD ?= build
 OPTIONS ?=
 DESTDIR ?=
 
-.PHONY: all help setup demo test test-asan bench fuzz check install clean
+.PHONY: all help setup demo test test-asan bench drills fuzz check install clean
 
 all: $(BUILD)/build.ninja ## build everything
 	@ninja -C $(BUILD)
@@ -28,6 +28,9 @@ test: setup ## every test suite, also with sanitizers and without the engine
 bench: all ## medians, p99 and ratios of the real programs on loopback; BUILD/bench.json
 	@ninja -C $(BUILD) bench-programs
 	@python3 bench/bench.py $(BUILD)
+
+drills: all ## attacks and kills for long: 10,000 worker kills, a neighbour's p99
+	@SPEAR_DRILL_LONG=1 SPEAR_DRILL_KILLS=10000 meson test -C $(BUILD) --no-rebuild --suite drill --timeout-multiplier 20 --num-processes 1 --print-errorlogs --verbose
 
 fuzz: setup ## every fuzzer for SECONDS (60) each
 	@tools/fuzz.sh $(or $(SECONDS),60)
