@@ -260,7 +260,8 @@ class Streaming(spearlet_tool.SpearletTestCase):
         connection.request("POST", "/tasks/sleep/invoke", body=b"600000")
         self.wait_running()
         connection.close()
-        self.wait_instances(0)
+        # An instance that had not taken the request yet is idle, one that had is gone.
+        harness.wait_until(lambda: self.stats()["executions"]["running"] == 0 and all(i["state"] == "ready" for i in self.instances()))
 
     def test_a_task_deleted_in_mid_stream(self):
         """Its instance is told to stop while the guest waits for room: it stops after the invocation."""
