@@ -13,9 +13,9 @@
 #include "spearlet/pool_renewal.h"
 
 enum { START_PAUSE_US = 1000 * 1000, TURN_US = 100 * 1000 };
-// Requests of a task that is quick wait behind others in a worker: so many that the last one waits BEHIND_US. When one takes longer than OVERDUE_MS all
-// the same, those behind it are taken back.
-enum { BEHIND_US = 1000, OVERDUE_MS = 5 };
+// Requests of a task that is quick wait behind others in a worker: so many that the last one waits BEHIND_US, and up to MOMENT_US even when another
+// worker is idle. When one takes longer than OVERDUE_MS all the same, those behind it are taken back.
+enum { BEHIND_US = 1000, MOMENT_US = 40, OVERDUE_MS = 5 };
 
 // ---- the pools of a loop
 
@@ -175,27 +175,33 @@ static bool is_overdue(const struct pool_member *m, uint64_t now_us) {
     return m->state == MEMBER_RUNNING && now_us - m->running_since_us >= OVERDUE_MS * 1000;
 }
 
-// How many a member is given at a time. Where instances are scarce, or are being renewed, each one is free after every request, so that it can go.
-static size_t depth_of(struct instance_pool *pool) {
-    uint64_t mean_us = service_times_mean_us(&pool->times);
+// Where instances are scarce, or are being renewed, each one is free after every request, so that it can go.
+static bool may_wait_behind(struct instance_pool *pool, const struct function_call *call) {
     bool must_pause = pool->has_old_code || instance_slots_wanted(service_slots(pool->loop));
-    if (must_pause || service_times_count(&pool->times) == 0)
-        return 1;
-    return mean_us == 0 ? BEHIND_US : BEHIND_US / mean_us;
+    return !must_pause && !call->is_large && service_times_knows_guest(&pool->times);
 }
 
-// The one with the fewest requests that can take one more; NULL: none.
+// The one with the fewest requests that can take one more, and is quick enough; NULL: none.
 static struct pool_member *find_busy(struct instance_pool *pool, const struct function_call *call) {
     uint64_t now_us = clock_monotonic_us();
-    size_t fewest = depth_of(pool);
     struct pool_member *found = NULL;
-    for (struct pool_member *m = pool->members; m && fewest > 1; m = m->next) {
-        if (m->calls >= fewest || !pool_member_takes(m, call) || is_overdue(m, now_us))
-            continue;
-        fewest = m->calls;
-        found = m;
+    if (!may_wait_behind(pool, call))
+        return NULL;
+    for (struct pool_member *m = pool->members; m; m = m->next) {
+        bool is_better = !found || m->calls < found->calls;
+        if (is_better && pool_member_takes(m, call) && !is_overdue(m, now_us) &&
+            service_times_guest_us(&pool->times, m->calls) <= BEHIND_US)
+            found = m;
     }
     return found;
+}
+
+// To wake an idle one costs more than to wait a moment behind a busy one, which is awake.
+static struct pool_member *find_member(struct instance_pool *pool, const struct function_call *call) {
+    struct pool_member *busy = find_busy(pool, call);
+    if (busy && service_times_guest_us(&pool->times, busy->calls) <= MOMENT_US)
+        return busy;
+    return pool->ready_first ? pool->ready_first : busy;
 }
 
 static void on_overdue(void *arg) {
@@ -223,17 +229,17 @@ static void run_behind(struct pool_member *m, struct function_call *call) {
 static bool serve(struct instance_pool *pool, struct function_call *call) {
     if (call->fresh)
         return serve_fresh(pool, call);
-    struct pool_member *ready = pool->ready_first, *busy = ready ? NULL : find_busy(pool, call);
-    if (!ready && !busy)
+    struct pool_member *m = find_member(pool, call);
+    if (!m)
         return false;
     if (pool_queue_shed_first(pool))
         return true;
-    if (busy) {
-        run_behind(busy, call);
+    if (m->state == MEMBER_RUNNING) {
+        run_behind(m, call);
         return true;
     }
     pool_queue_end_waiting(call);
-    pool_member_run(ready, call);
+    pool_member_run(m, call);
     return true;
 }
 
@@ -394,12 +400,13 @@ static void submit(struct instance_pool *pool, struct function_call *call) {
     call->is_large = pool_member_needs_all(call);
     pool->keep_paused = false;
     bool is_first = !pool->queue_first && !call->fresh;
-    if (is_first && pool->ready_first) {
+    struct pool_member *m = is_first ? find_member(pool, call) : NULL;
+    if (m && m->state == MEMBER_READY) {
         service_admitted(pool->loop, call);
-        pool_member_run(pool->ready_first, call);
+        pool_member_run(m, call);
         return;
     }
-    struct pool_member *busy = is_first ? find_busy(pool, call) : NULL;
+    struct pool_member *busy = m;
     instance_pool_hold(pool);
     if (check_health(pool, &call->outcome.retry_after_s, &e) < 0) {
         service_count(pool->loop, SERVICE_REFUSED_UNHEALTHY, 1);

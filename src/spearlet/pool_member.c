@@ -261,13 +261,16 @@ static void try_again(struct pool_member *m, struct function_call *call, const s
 }
 
 // What it means for the requests to come: how long one keeps an instance, and whether workers live.
-static void note_end(struct pool_member *m, const struct function_call *call, const struct err *e) {
+static void note_end(struct pool_member *m, const struct function_call *call, const struct invocation_result *result,
+                     const struct err *e) {
     uint64_t now_us = clock_monotonic_us();
     bool lives = worker_lives(m);
     if (m->call != call)
         return; // it was only waiting
     if (!e || (e->kind == ERR_RUNTIME_ERROR && lives))
         service_times_note(&m->pool->times, now_us, now_us - m->running_since_us);
+    if (!e)
+        service_times_note_guest(&m->pool->times, result->instantiate_us + result->run_us);
     if (lives)
         note_answer(m);
     else if (e && e->kind == ERR_RUNTIME_ERROR && instance_state(m->instance) == INSTANCE_UNHEALTHY)
@@ -337,7 +340,7 @@ static void on_invoked(void *ctx, struct invocation_result *result, const struct
     struct pool_member *m = call->member;
     struct service_loop *l = m->pool->loop;
     m->callbacks_due--;
-    note_end(m, call, e);
+    note_end(m, call, result, e);
     end_call(m, call);
     if (result->untouched && !m->pool->closing && call->attempts < ATTEMPTS_MAX) {
         try_again(m, call, e);

@@ -49,8 +49,25 @@ static void test_the_old_is_forgotten(void **state) {
     assert_int_equal(service_times_fastest_us(&t, now_us + 90 * SECOND_US), 70);
 }
 
+static void test_guest_alone(void **state) {
+    (void)state;
+    struct service_times t = {0};
+    assert_false(service_times_knows_guest(&t));
+    for (int i = 0; i < 8; i++)
+        service_times_note_guest(&t, 3);
+    assert_true(service_times_knows_guest(&t));
+    assert_int_equal(service_times_guest_us(&t, 1), 3);
+    assert_int_equal(service_times_guest_us(&t, 10), 30);
+    service_times_note_guest(&t, 10 * 1000 * 1000); // once: hardly seen
+    assert_in_range(service_times_guest_us(&t, 1), 4, 20);
+    for (int i = 0; i < 40; i++)
+        service_times_note_guest(&t, 100000); // again and again: believed
+    assert_in_range(service_times_guest_us(&t, 1), 50000, 100000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_guest_alone),
         cmocka_unit_test(test_few_say_nothing),
         cmocka_unit_test(test_the_mean_follows),
         cmocka_unit_test(test_the_old_is_forgotten),
