@@ -193,13 +193,11 @@ static struct http_refusal refusal_for(struct http_connection *c, llhttp_errno_t
 
 // RFC 9112 §3 wants one blank between the parts of the request line; llhttp bears more of them.
 static bool line_blanks_ok(struct http_connection *c, const char *p, size_t n) {
-    for (size_t i = 0; i < n && !c->parser_line_done; i++) {
-        if (p[i] == ' ' && c->last_byte == ' ')
-            return false;
-        c->last_byte = p[i];
-        c->parser_line_done = p[i] == '\n';
-    }
-    return true;
+    const char *end = memchr(p, '\n', n);
+    bool doubled = (c->last_byte == ' ' && p[0] == ' ') || memmem(p, end ? (size_t)(end - p) : n, "  ", 2);
+    c->last_byte = p[n - 1];
+    c->parser_line_done = end != NULL;
+    return !doubled;
 }
 
 // "GET /" and the end of the line: HTTP/0.9, which has no head that would end.
