@@ -90,6 +90,24 @@ static int print_node(void *ctx, struct span key, json_val *node) {
     return 0;
 }
 
+// Of a node on which its workers crash, why.
+static int print_health(void *ctx, struct span key, json_val *node) {
+    (void)key;
+    const struct member_printer *p = ctx;
+    json_val *health = json_get(node, "health");
+    struct span status = json_string(json_get(health, "status")), reason = json_string(json_get(health, "reason"));
+    struct buf text;
+    if (!span_equal_text(status, "unhealthy"))
+        return 0;
+    buf_init(&text, OUTPUT_LINE_MAX);
+    buf_printf(&text, "unhealthy on %.*s, %lld workers crashed in a row: %.*s",
+               SPAN_ARGS(json_string(json_get(node, "http_address"))), (long long)json_i64(json_get(health, "crashes")),
+               SPAN_ARGS(reason));
+    table_print_field(p->cli, p->label, buf_span(&text));
+    buf_done(&text);
+    return 0;
+}
+
 static void print_task(const struct cli *cli, json_val *task) {
     static const char *const texts[] = {"name", "task_id", "version", "description", "status", "priority", "endpoint"};
     json_val *executable = json_get(task, "executable");
@@ -103,6 +121,7 @@ static void print_task(const struct cli *cli, json_val *task) {
     json_each(json_get(task, "config"), print_member, &(struct member_printer){cli, "config"});
     json_each(json_get(task, "metadata"), print_member, &(struct member_printer){cli, "metadata"});
     json_each(json_get(task, "nodes"), print_node, &(struct member_printer){cli, "code"});
+    json_each(json_get(task, "nodes"), print_health, &(struct member_printer){cli, "health"});
 }
 
 static int run_get(struct cli *cli, const struct args *args) {

@@ -45,6 +45,8 @@ static void on_node(void *ctx, const struct node_candidate *node, struct span bo
     json_add_text(g->out, object, "http_address", node->http_address);
     if (json_is_object(json_get(task, "code")))
         json_add_value(g->out, object, "code", json_get(task, "code"));
+    if (json_is_object(json_get(task, "health")))
+        json_add_value(g->out, object, "health", json_get(task, "health"));
     if (json_is_integer(json_get(task, "waiting")))
         json_add_i64(g->out, object, "waiting", json_i64(json_get(task, "waiting")));
     if (--g->waiting == 0)

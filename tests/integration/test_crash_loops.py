@@ -1,6 +1,7 @@
 """Workers that die again and again: their task is backed off and says why, everybody else is served as before."""
 import os
 import signal
+import subprocess
 import sys
 
 import harness
@@ -62,6 +63,12 @@ class CrashLoops(Crashing):
         self.assertIn("killed", health["reason"])
         self.assertEqual((self.metric("spearlet_worker_crashes_total"), self.metric("spearlet_tasks_unhealthy")), (CRASHES, 1))
         self.assertIn("task unhealthy", self.spearlet.log())
+        self.wait_registered()
+        node, = self.sms.request("GET", f"/api/v1/tasks/{task}?nodes=true").json()["nodes"]
+        self.assertEqual((node["health"]["status"], node["health"]["reason"]), ("unhealthy", health["reason"]))
+        shown = subprocess.run([harness.program("spear"), "tasks", "get", task, "--sms-addr", self.sms.address], check=True,
+                               capture_output=True, text=True).stdout
+        self.assertRegex(shown, f"(?m)^health.*unhealthy on {self.spearlet.address}, 5 workers .* killed")
         refused = self.wait_refusal(task)
         self.assert_problem(refused, 503, "UNAVAILABLE", "strain", "unhealthy", f"{refused.crashes} of its workers", "killed")
         self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
