@@ -46,6 +46,8 @@ _spear() {
         COMPREPLY=($(compgen -W "$(_spear_flags "$command" ${group:+"$group"})" -- "$word"))
     elif [[ $previous = --log-level ]]; then
         COMPREPLY=($(compgen -W "error warn info debug" -- "$word"))
+    elif [[ $previous = --require-sandbox ]]; then
+        COMPREPLY=($(compgen -W "full best-effort off" -- "$word"))
     elif [[ $previous = --priority ]]; then
         COMPREPLY=($(compgen -W "low normal high urgent" -- "$word"))
     elif [[ $command = invoke && $previous != -* || "$command $group" = "tasks get" || "$command $group" = "tasks rm" ]]; then

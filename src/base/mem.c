@@ -87,9 +87,17 @@ void mem_close_fd(int *fd) {
     errno = saved;
 }
 
+static void (*last_words)(const char *message);
+
+void mem_set_last_words(void (*f)(const char *message)) {
+    last_words = f;
+}
+
 void mem_assert_failed(const char *condition, const char *file, int line) {
     char text[512];
     int length = snprintf(text, sizeof text, "%s:%d: assertion failed: %s\n", file, line, condition);
     write_message(text, length < (int)sizeof text ? length : (int)sizeof text - 1);
+    if (last_words)
+        last_words(text);
     abort();
 }

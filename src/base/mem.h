@@ -42,6 +42,8 @@ void mem_close_fd(int *fd);      // for CLEANUP on descriptors; ignores negative
 
 // An assertion for errors of ours; stays on in release builds. Writes where and what, then aborts.
 #define ASSERT(condition) ((condition) ? (void)0 : mem_assert_failed(#condition, __FILE__, __LINE__))
+// Who also hears the message, before the end; NULL for nobody. It may not allocate.
+void mem_set_last_words(void (*f)(const char *message));
 void mem_assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
 #endif

@@ -139,6 +139,7 @@ int cluster_start_node(struct cluster *c, struct err *e) {
     add_argument(&arguments, "--sms-http-addr", c->config.api->sms_addr);
     add_argument(&arguments, "--log-level", c->config.log_level);
     add_argument(&arguments, "--log-format", c->config.log_format);
+    add_argument(&arguments, "--require-sandbox", c->config.require_sandbox);
     add_argument(&arguments, "--stop-grace", c->config.ends_at_once ? "0" : NULL);
     add_argument(&arguments, "--compile-jobs", c->config.ends_at_once ? "0" : NULL); // one call is over before it pays
     add_argument(&arguments, "--drain-timeout", c->config.ends_at_once ? "100ms" : NULL);

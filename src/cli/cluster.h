@@ -11,7 +11,8 @@ struct cluster_config {
     const char *data_dir;                       // NULL: the programs' own settings stand
     const char *http_addr, *spearlet_http_addr; // the same; further nodes take the ports behind
     const char *log_level, *log_format;
-    uint64_t max_upload_bytes; // 0: sms's own setting
+    const char *require_sandbox; // NULL: spearlet's own setting
+    uint64_t max_upload_bytes;   // 0: sms's own setting
     const char
         *home; // ephemeral: settings of the user's files and variables do not count, and $HOME is this; NULL: they do
     bool ends_at_once; // what still runs when the spearlets are stopped is killed; else their own settings stand

@@ -25,6 +25,7 @@ static const struct flag flags[] = {
     {"header", 'H', "NAME:VALUE", "a header that the guest sees (may be repeated)"},
     {"timeout", 't', "TIME", "end the guest after so long (500ms, 30s); default: 30s"},
     {"limit", 0, "BYTES", "the largest stdin that is read; default: 16MiB"},
+    {"require-sandbox", 0, "LEVEL", "full, best-effort or off: what to do where this machine lacks a part of it"},
     {"verbose", 'v', NULL, "show the logs of sms and spearlet"},
 };
 
@@ -55,6 +56,7 @@ static int start_sms(struct run *r, struct err *e) {
                                     .data_dir = scratch_path(r->scratch),
                                     .http_addr = "127.0.0.1:0",
                                     .spearlet_http_addr = "127.0.0.1:0",
+                                    .require_sandbox = args_text(r->args, "require-sandbox"),
                                     .log_level = args_has(r->args, "verbose") ? "info" : "warn",
                                     .log_format = "text",
                                     .max_upload_bytes = upload_max,

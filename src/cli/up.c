@@ -18,6 +18,7 @@ static const struct flag flags[] = {
     {"http-addr", 0, "HOST:PORT", "where sms serves; default: 127.0.0.1:8080"},
     {"spearlet-http-addr", 0, "HOST:PORT", "where the first spearlet serves; default: 127.0.0.1:8081"},
     {"nodes", 0, "N", "so many spearlets, on the ports behind the first; default: 1"},
+    {"require-sandbox", 0, "LEVEL", "full, best-effort or off: what to do where this machine lacks a part of it"},
     {"log-level", 0, "LEVEL", "error, warn, info or debug; default: info"},
 };
 
@@ -193,6 +194,7 @@ static int run_up(struct cli *cli, const struct args *args) {
                                     .data_dir = args_text(args, "data-dir"),
                                     .http_addr = args_text(args, "http-addr"),
                                     .spearlet_http_addr = args_text(args, "spearlet-http-addr"),
+                                    .require_sandbox = args_text(args, "require-sandbox"),
                                     .log_level = level        ? level
                                                  : cli->quiet ? "warn"
                                                               : NULL,

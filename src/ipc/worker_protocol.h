@@ -12,6 +12,8 @@
 // it and fails its invocation. A worker looks at it when the ring's `attention` grew.
 // (C) is laid out by spearlet, which keeps its own copy of the layout and of every index, and clamps every length it reads back.
 //
+// The first message on (A) goes the other way: ipc_cage, in which the zygote says what its workers' cage is made of on this machine.
+//
 // Room for growth: ipc_host_call … are reserved for guest calls that spearlet does for a worker.
 #ifndef SPEAR_IPC_WORKER_PROTOCOL_H
 #define SPEAR_IPC_WORKER_PROTOCOL_H
@@ -28,14 +30,15 @@ enum {
 };
 
 enum ipc_type {
-    IPC_SPAWN = 1, // A: spearlet → zygote
-    IPC_SPAWNED,   // B: zygote → spearlet, with the pidfd
-    IPC_READY,     // B: worker → spearlet: module loaded (role serve), or made (the others, which then exit)
-    IPC_FAILED,    // B: worker or zygote → spearlet: could not start or prepare; the process exits
-    IPC_STOP,      // B: spearlet → worker
-    IPC_STOPPED,   // B: worker → spearlet: the acknowledgement; the process exits after it
-    IPC_HOST_CALL, // B: reserved
-    IPC_HOST_REPLY // B: reserved
+    IPC_SPAWN = 1,  // A: spearlet → zygote
+    IPC_SPAWNED,    // B: zygote → spearlet, with the pidfd
+    IPC_READY,      // B: worker → spearlet: module loaded (role serve), or made (the others, which then exit)
+    IPC_FAILED,     // B: worker or zygote → spearlet: could not start or prepare; the process exits
+    IPC_STOP,       // B: spearlet → worker
+    IPC_STOPPED,    // B: worker → spearlet: the acknowledgement; the process exits after it
+    IPC_HOST_CALL,  // B: reserved
+    IPC_HOST_REPLY, // B: reserved
+    IPC_CAGE        // A: zygote → spearlet, once, before anything else
 };
 
 struct ipc_header {
@@ -204,6 +207,25 @@ struct ipc_stopped {
     struct ipc_header header;
 };
 
+// What a worker's cage is made of. Each may be missing on a machine; a worker gets every one that its zygote announced, or does not start.
+enum ipc_cage_feature {
+    IPC_CAGE_SECCOMP = 1 << 0,
+    IPC_CAGE_LANDLOCK = 1 << 1,
+    IPC_CAGE_USER_NAMESPACE = 1 << 2,
+    IPC_CAGE_MOUNT_NAMESPACE = 1 << 3,
+    IPC_CAGE_NETWORK_NAMESPACE = 1 << 4,
+    IPC_CAGE_IPC_NAMESPACE = 1 << 5,
+    IPC_CAGE_PID_NAMESPACE = 1 << 6
+};
+enum { IPC_CAGE_FEATURE_COUNT = 7, IPC_CAGE_ALL = (1 << IPC_CAGE_FEATURE_COUNT) - 1, IPC_CAGE_REASON_BYTES = 128 };
+enum ipc_cage_flag { IPC_CAGE_SANITIZER = 1 }; // built with a sanitizer, which needs more system calls
+struct ipc_cage {
+    struct ipc_header header;
+    uint32_t features;                                           // enum ipc_cage_feature
+    uint32_t flags;                                              // enum ipc_cage_flag
+    char reasons[IPC_CAGE_FEATURE_COUNT][IPC_CAGE_REASON_BYTES]; // by bit: why it is missing; NUL-terminated
+};
+
 // Exit statuses of a worker that ends by itself.
 enum {
     IPC_EXIT_STOPPED = 0,
@@ -215,7 +237,8 @@ enum {
         72 // the guest's code was running and its stack took all of limits.data_bytes: a trap, "call stack exhausted"
 };
 
-// How spearlet starts the zygote: `spear-worker --zygote`, with the spawn socket as this descriptor.
+// How spearlet starts the zygote: `spear-worker --zygote WANTED REQUIRED`, with the spawn socket as this descriptor. Both are sets of enum
+// ipc_cage_feature as decimal numbers: what to cage workers with (0: no cage at all), and what of that must not be missing.
 enum { IPC_ZYGOTE_FD = 3 };
 
 #endif

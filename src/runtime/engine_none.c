@@ -172,9 +172,9 @@ int worker_output(const struct worker *w, uint64_t *ret_offset) {
 
 // ---- no zygote
 
-int worker_host_new(const char *worker_path, struct runtime_counters *counters, struct worker_host **ret,
+int worker_host_new(const struct spearlet_config *config, struct runtime_counters *counters, struct worker_host **ret,
                     struct err *e) {
-    (void)worker_path, (void)counters, (void)e;
+    (void)config, (void)counters, (void)e;
     *ret = NEW(struct worker_host);
     return 0;
 }
@@ -190,4 +190,16 @@ void worker_host_warm_up(struct worker_host *h) {
 int worker_host_pid(struct worker_host *h) {
     (void)h;
     return 0;
+}
+
+int worker_host_wait_cage(struct worker_host *h, struct ipc_cage *ret, struct err *e) {
+    (void)h, (void)e;
+    *ret = (struct ipc_cage){0};
+    return 0;
+}
+
+bool worker_host_cage(struct worker_host *h, struct ipc_cage *ret) {
+    (void)h;
+    *ret = (struct ipc_cage){0};
+    return true;
 }

@@ -6,6 +6,7 @@
 #include "runtime/artifact_source_sms.h"
 #include "runtime/instance.h"
 #include "runtime/native_store.h"
+#include "runtime/sandbox.h"
 #include "runtime/volume_store.h"
 #include "runtime/worker_host.h"
 
@@ -38,7 +39,7 @@ int runtime_shared_new(const struct spearlet_config *config, struct runtime_shar
     s->modules = module_store_new(s);
     s->volumes = volume_store_new(config ? s->config.data_dir : NULL);
     if (native_store_new(s, &s->native, e) < 0 || artifact_source_sms_new(s, &s->sms_source, e) < 0 ||
-        worker_host_new(s->config.worker_path, &s->counters, &s->workers, e) < 0) {
+        worker_host_new(&s->config, &s->counters, &s->workers, e) < 0) {
         runtime_shared_free(s);
         return -1;
     }
@@ -106,6 +107,22 @@ bool runtime_task_code(const struct runtime_shared *s, const char *task_id, stru
 
 void runtime_task_gone(struct runtime_shared *s, const char *task_id) {
     native_store_task_gone(s->native, task_id);
+}
+
+int runtime_sandbox_wait(struct runtime_shared *s, struct runtime_sandbox *ret, struct err *e) {
+    struct ipc_cage cage;
+    if (worker_host_wait_cage(s->workers, &cage, e) < 0)
+        return -1;
+    sandbox_view(&cage, ret);
+    return 0;
+}
+
+bool runtime_sandbox(const struct runtime_shared *s, struct runtime_sandbox *ret) {
+    struct ipc_cage cage;
+    if (!worker_host_cage(s->workers, &cage))
+        return false;
+    sandbox_view(&cage, ret);
+    return true;
 }
 
 // ---- a runtime

@@ -32,6 +32,9 @@
 
 // ---- configuration
 
+// What a node does where the machine cannot cage workers as it should: go on with what there is, refuse, or do without a cage at all.
+enum sandbox_requirement { SANDBOX_BEST_EFFORT, SANDBOX_FULL, SANDBOX_OFF };
+
 // The settings of a node agent, passed whole to each runtime; injected, never read ad hoc. Strings are the owner's and outlive the runtime.
 struct spearlet_config {
     const char *node_name;
@@ -57,6 +60,7 @@ struct spearlet_config {
     uint64_t start_time_ms;            // a worker that is not ready by then is killed, 10 s
     uint64_t stop_grace_ms;            // default for stop_instance, 5 s
     const char *worker_path;           // spear-worker
+    enum sandbox_requirement require_sandbox;
 };
 // Every number at its default; strings NULL.
 void spearlet_config_default(struct spearlet_config *ret);
@@ -100,6 +104,27 @@ int runtime_new(const struct runtime_config *config, struct runtime **ret, struc
 void runtime_close(struct runtime *r, uint64_t grace_ms, void (*done)(void *ctx), void *ctx);
 // True when this build runs guests (feature `wasmedge`).
 bool runtime_has_engine(void);
+
+// ---- the sandbox
+
+enum { RUNTIME_SANDBOX_PARTS = 7 };
+struct runtime_sandbox_part {
+    const char *name;       // "landlock"
+    const char *without_it; // what is lost where it is missing
+    bool present;
+    char reason[128]; // of its absence, when the system gave one
+};
+struct runtime_sandbox {
+    bool has_wider_filter; // a worker built with a sanitizer: seccomp lets more pass
+    size_t present_count;
+    struct runtime_sandbox_part parts[RUNTIME_SANDBOX_PARTS];
+};
+// What workers are caged with on this machine. Starts the zygote, if need be, and waits until it has told (some 30 ms): not for an event loop's
+// thread. With SANDBOX_FULL it fails with ERR_INVALID_CONFIGURATION naming what is missing (and so does everything that needs a worker); also
+// fails when the worker program cannot be started or does not answer.
+int runtime_sandbox_wait(struct runtime_shared *s, struct runtime_sandbox *ret, struct err *e);
+// The same, from any thread, as far as it is known by now: false when it is not. It never changes once it is known.
+bool runtime_sandbox(const struct runtime_shared *s, struct runtime_sandbox *ret);
 
 // ---- life of an instance
 

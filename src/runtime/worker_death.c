@@ -44,7 +44,8 @@ static void killed(int number, struct err *e) {
         err_set(e, ERR_RUNTIME_ERROR, "the worker used up its processor time");
         return;
     case SIGSYS:
-        err_set(e, ERR_RUNTIME_ERROR, "the worker made a system call that it may not make");
+        err_set(e, ERR_RUNTIME_ERROR,
+                "the worker was killed for a system call that its sandbox does not allow (SIGSYS)");
         return;
     default:
         err_set(e, ERR_RUNTIME_ERROR, "the worker ended with signal %d (%s)", number, strsignal(number));
@@ -58,18 +59,22 @@ void worker_death(const siginfo_t *info, uint64_t memory_bytes, struct err *e) {
         killed(info->si_status, e);
 }
 
+static bool gave_up(const siginfo_t *info) {
+    return info->si_code == CLD_EXITED ? info->si_status == IPC_EXIT_ASSERTION : info->si_status == SIGABRT;
+}
+
 void worker_death_compiling(const siginfo_t *info, uint64_t memory_bytes, struct err *e) {
     bool exited_by_itself = info->si_code == CLD_EXITED;
     if (exited_by_itself && (info->si_status == IPC_EXIT_OUT_OF_MEMORY || info->si_status == IPC_EXIT_STACK_EXHAUSTED))
         err_set(e, ERR_RUNTIME_ERROR, "the compiler used up compile-memory-max (%llu bytes)",
                 (unsigned long long)memory_bytes);
+    else if (gave_up(info)) // by itself: it has no other answer to a lack of memory
+        err_set(e, ERR_RUNTIME_ERROR, "the compiler gave up: compile-memory-max (%llu bytes) may be too little for it",
+                (unsigned long long)memory_bytes);
     else if (exited_by_itself)
         err_set(e, ERR_RUNTIME_ERROR, "the compiler exited with %d in the middle of its work", info->si_status);
     else if (info->si_status == SIGXCPU)
         err_set(e, ERR_RUNTIME_ERROR, "the compiler used up its processor time (compile-timeout)");
-    else if (info->si_status == SIGABRT) // by itself: it has no other answer to a lack of memory
-        err_set(e, ERR_RUNTIME_ERROR, "the compiler gave up: compile-memory-max (%llu bytes) may be too little for it",
-                (unsigned long long)memory_bytes);
     else
         err_set(e, ERR_RUNTIME_ERROR, "the compiler crashed: it ended with signal %d (%s)", info->si_status,
                 strsignal(info->si_status));

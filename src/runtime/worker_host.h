@@ -11,11 +11,12 @@
 #include "base/err.h"
 #include "ipc/worker_protocol.h"
 #include "runtime/counters.h"
+#include "runtime/runtime.h"
 
 struct worker_host;
 
-// Starts nothing. `worker_path` (NULL: none is known) and counters outlive it.
-int worker_host_new(const char *worker_path, struct runtime_counters *counters, struct worker_host **ret,
+// Starts nothing. `config` (of it: worker_path, require_sandbox) and counters outlive it.
+int worker_host_new(const struct spearlet_config *config, struct runtime_counters *counters, struct worker_host **ret,
                     struct err *e);
 // Ends the zygote (it is asked, then killed) and waits for it.
 void worker_host_free(struct worker_host *h); // NULL allowed
@@ -30,6 +31,10 @@ enum worker_host_answer {
 // fds: IPC_SPAWN_FD_COUNT of them, and two for each grant of the request.
 enum worker_host_answer worker_host_spawn(struct worker_host *h, const struct ipc_spawn *request, const int *fds,
                                           struct err *e);
+// Has it started, and waits until it has said what its workers are caged with. What the first one says holds for those that come after it: one
+// that has less is not used. -1 with e as in runtime_sandbox_wait.
+int worker_host_wait_cage(struct worker_host *h, struct ipc_cage *ret, struct err *e);
+bool worker_host_cage(struct worker_host *h, struct ipc_cage *ret); // does not wait: false when it is not known yet
 // Why the zygote could not be started the last time (a program that is not there); ERR_NONE kind when it could.
 void worker_host_failure(struct worker_host *h, struct err *ret);
 // It does not answer: kills it, a new one is started.

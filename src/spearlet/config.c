@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define HOUR_MS  ((uint64_t)3600 * 1000)
@@ -76,6 +77,8 @@ static const struct option_spec specs[] = {
     TEXT("worker-path", "SPEARLET_WORKER_PATH", NULL, "FILE", "the program spear-worker; looked for when not given"),
     HTTP_SERVER_OPTIONS("SPEARLET", "8192"),
     HTTP_CLIENT_OPTIONS("SPEARLET", "sms", "SMS", "sms"),
+    CHOICE("require-sandbox", "SPEARLET_REQUIRE_SANDBOX", "best-effort", "full|best-effort|off", "LEVEL",
+           "where the kernel lacks a part of the workers' cage: full refuses to start, best-effort warns; off: no cage"),
     CHOICE("log-level", "SPEARLET_LOG_LEVEL", "info", "error|warn|info|debug", "LEVEL", "error, warn, info or debug"),
     CHOICE("log-format", "SPEARLET_LOG_FORMAT", "auto", "auto|text|json", "FORMAT",
            "text, json, or auto: text on a terminal and json otherwise"),
@@ -91,6 +94,12 @@ static const struct option_program program = {
     .specs = specs,
     .spec_count = COUNT_OF(specs),
 };
+
+static enum sandbox_requirement sandbox_requirement(const char *text) {
+    if (strcmp(text, "full") == 0)
+        return SANDBOX_FULL;
+    return strcmp(text, "off") == 0 ? SANDBOX_OFF : SANDBOX_BEST_EFFORT;
+}
 
 static void fill_runtime_part(struct spearlet_config *c, const struct options *o) {
     spearlet_config_default(c);
@@ -113,6 +122,7 @@ static void fill_runtime_part(struct spearlet_config *c, const struct options *o
     c->start_time_ms = options_number(o, "start-timeout");
     c->stop_grace_ms = options_number(o, "stop-grace");
     c->worker_path = options_text(o, "worker-path");
+    c->require_sandbox = sandbox_requirement(options_text(o, "require-sandbox"));
 }
 
 static void fill(struct spearlet_settings *s, struct options *o) {

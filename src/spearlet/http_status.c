@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "spearlet/sandbox.h"
 
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ void http_status(struct http_exchange *x, void *ctx) {
     json_add_text(out, root, "http_addr", http_server_address(s->http));
     add_sms(s, out, root);
     json_add_text(out, root, "engine", runtime_has_engine() ? "wasmedge" : "none");
+    sandbox_add(s->runtimes, s->settings.node.require_sandbox, out, root);
     json_add_i64(out, root, "threads", (int64_t)loop_group_count(s->loops));
     json_add_i64(out, root, "pid", getpid());
     http_api_add_time(out, root, "started_at", s->started_ms);

@@ -9,6 +9,7 @@
 #include "base/watchdog.h"
 #include "net/http_server_options.h"
 #include "spearlet/http_api.h"
+#include "spearlet/sandbox.h"
 #include "spearlet/shutdown.h"
 
 #include <inttypes.h>
@@ -64,7 +65,8 @@ static struct node_load current_load(void *ctx) {
 
 static int make_functions(struct spearlet *s, struct err *e) {
     const struct spearlet_settings *settings = &s->settings;
-    if (runtime_shared_new(&settings->node, &s->runtimes, e) < 0)
+    if (runtime_shared_new(&settings->node, &s->runtimes, e) < 0 ||
+        sandbox_settle(s->runtimes, settings->node.require_sandbox, e) < 0)
         return -1;
     runtime_watch_code(s->runtimes, on_code, s);
     s->executions = executions_new(settings->executions_max, settings->executions_max_bytes);

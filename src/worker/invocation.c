@@ -23,7 +23,7 @@ static int load(struct server *s, const struct shared *shared, const struct ipc_
     if (!(spawn->flags & IPC_SPAWN_NATIVE))
         return engine_load(s->engine, shared->module, &s->module, e);
     snprintf(path, sizeof path, "/proc/self/fd/%d", PROCESS_FD_MODULE);
-    return engine_load_native(s->engine, path, &s->module, e);
+    return engine_load_native(s->engine, path, &s->module, e) || process_seal(spawn, e) ? -1 : 0;
 }
 
 int server_init(struct server *s, const struct shared *shared, const struct ipc_spawn *spawn, struct err *e) {
@@ -35,8 +35,7 @@ int server_init(struct server *s, const struct shared *shared, const struct ipc_
     s->keeps_state = spawn->flags & IPC_SPAWN_KEEPS_STATE;
     s->table.open_max = spawn->limits.open_files;
     if (grants_open(spawn, s->grants, e) ||
-        engine_new(functions, count, &s->guest, spawn->limits.memory_bytes, &s->engine, e) ||
-        load(s, shared, spawn, e))
+        engine_new(functions, count, &s->guest, spawn->limits.memory_bytes, &s->engine, e) || load(s, shared, spawn, e))
         return -1;
     first_state_init(&s->state, s->engine, s->module);
     return 0;

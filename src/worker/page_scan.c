@@ -72,6 +72,10 @@ static bool scan_by_reading(uint8_t *start, size_t bytes, page_scan_run *f, void
     return true;
 }
 
+unsigned page_scan_request(void) {
+    return (unsigned)SCAN_REQUEST;
+}
+
 bool page_scan_is_possible(void) {
     return way && *way != WAY_NONE;
 }

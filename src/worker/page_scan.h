@@ -14,6 +14,8 @@ enum { PAGE_SCAN_PAGE_BYTES = 4096 };
 // Opens what the scan needs and tries it out on pages of its own. Where that fails, page_scan answers false from then on.
 void page_scan_open(void);
 bool page_scan_is_possible(void);
+// The number of the ioctl that a scan makes; besides it reads its descriptor with pread.
+unsigned page_scan_request(void);
 // Calls f, in ascending order, for runs of whole pages of [start, start + bytes) that hold every byte there that is not zero, and maybe zero ones. False when that
 // cannot be told; f may have been called then.
 typedef void page_scan_run(void *ctx, uint8_t *start, size_t bytes);

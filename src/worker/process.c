@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -38,7 +40,16 @@ static void on_abort(int signal_number) {
     void *probe = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (probe == MAP_FAILED && errno == ENOMEM)
         on_no_memory();
-    raise(signal_number); // the handler is gone by now (SA_RESETHAND)
+    // Not by the signal: the first process of a PID namespace cannot end itself with one.
+    (void)signal_number;
+    _exit(IPC_EXIT_ASSERTION);
+}
+
+// In place of the C library's, for the engine and its compiler too, which set handlers of their own: that one ends by a signal, which the first
+// process of a PID namespace does not get from itself.
+__attribute__((visibility("default"))) void abort(void) {
+    on_abort(SIGABRT);
+    __builtin_unreachable();
 }
 
 static void set_handler(int signal_number, void (*handler)(int), int flags) {
@@ -77,7 +88,25 @@ static int open_null(void) {
     return failed ? -1 : 0;
 }
 
+// Private memory that is there before anything of a worker's own. Sanitizers reserve terabytes, which count.
+static uint64_t data_in_use_bytes;
+
+static uint64_t data_in_use(void) {
+#ifdef __SANITIZE_ADDRESS__
+    char text[8192];
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *line = strstr(text, "VmData:");
+    return line ? strtoull(line + 7, NULL, 10) * 1024 : 0;
+#else
+    return 0;
+#endif
+}
+
 int process_become_zygote(struct err *e) {
+    data_in_use_bytes = data_in_use();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0))
         return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "prctl");
     if (close_range(IPC_ZYGOTE_FD + 1, ~0U, 0) || open_null())
@@ -107,21 +136,6 @@ static int place_descriptors(struct channel_fds *fds) {
     return close_range((unsigned)PROCESS_FD_CONTROL + (unsigned)fds->count, ~0U, 0);
 }
 
-// Private memory that is there before anything of the worker's own. Sanitizers reserve terabytes, which count.
-static uint64_t data_in_use(void) {
-#ifdef __SANITIZE_ADDRESS__
-    char text[8192];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
-    close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *line = strstr(text, "VmData:");
-    return line ? strtoull(line + 7, NULL, 10) * 1024 : 0;
-#else
-    return 0;
-#endif
-}
-
 static bool may_write_files(const struct ipc_spawn *spawn) {
     for (uint32_t i = 0; i < spawn->grant_count && i < IPC_GRANTS_MAX; i++)
         if (spawn->grants[i].flags & IPC_GRANT_WRITABLE)
@@ -140,7 +154,7 @@ static int limit_descriptors(const struct ipc_spawn *spawn, struct err *e) {
 
 static int set_limits(const struct ipc_spawn *spawn, struct err *e) {
     const struct ipc_limits *limits = &spawn->limits;
-    if (limits->data_bytes && set_limit(RLIMIT_DATA, data_in_use() + limits->data_bytes, "RLIMIT_DATA", e))
+    if (limits->data_bytes && set_limit(RLIMIT_DATA, data_in_use_bytes + limits->data_bytes, "RLIMIT_DATA", e))
         return -1;
     if (limits->cpu_seconds && set_limit(RLIMIT_CPU, limits->cpu_seconds, "RLIMIT_CPU", e))
         return -1;
@@ -159,19 +173,45 @@ static void step_back(void) {
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
-int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e) {
+// The parent may have died before it could be asked to take the worker along; its end of the control socket is closed then.
+static bool is_orphaned(void) {
+    struct pollfd control = {.fd = PROCESS_FD_CONTROL};
+    return poll(&control, 1, 0) > 0 && control.revents & POLLHUP;
+}
+
+static void say_last_words(const char *message) {
+    struct err e;
+    err_set(&e, ERR_RUNTIME_ERROR, "the worker stopped itself over an error of its own: %.*s",
+            (int)strcspn(message, "\n"), message);
+    channel_send_failed(PROCESS_FD_CONTROL, &e);
+}
+
+// What the worker says on standard error would stand in spearlet's log as spearlet's own words. A sanitizer's report is wanted there.
+static int drop_standard_error(const struct cage *cage) {
+    mem_set_last_words(say_last_words);
+    return cage->features && !cage_has_wider_filter() && dup2(STDIN_FILENO, STDERR_FILENO) < 0 ? -1 : 0;
+}
+
+static const struct cage *worn;
+
+int process_seal(const struct ipc_spawn *spawn, struct err *e) {
+    return cage_seal(worn, spawn, e);
+}
+
+int process_become_worker(const struct ipc_spawn *spawn, const struct cage *cage, struct channel_fds *fds,
+                          struct err *e) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL))
         return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "prctl");
-    // It may have died before it could be asked to take the worker along.
-    if (getppid() != parent)
-        _exit(IPC_EXIT_ORPHANED);
-    if (place_descriptors(fds))
+    if (place_descriptors(fds) || drop_standard_error(cage))
         return err_set_sys(e, ERR_RUNTIME_ERROR, errno, "placing descriptors");
+    if (is_orphaned())
+        _exit(IPC_EXIT_ORPHANED);
+    // Limits first: they cannot be set any more from inside of the cage.
     if (set_limits(spawn, e))
         return -1;
     if (spawn->role == IPC_ROLE_COMPILE)
         step_back();
     page_scan_open(); // while /proc can be seen
-    // The sandbox proper (Landlock, then seccomp) belongs here: descriptors are at their fixed numbers, and nothing of the guest's has been read.
-    return 0;
+    worn = cage;
+    return cage_enter(cage, spawn, e);
 }

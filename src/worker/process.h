@@ -2,6 +2,7 @@
 #ifndef SPEAR_WORKER_PROCESS_H
 #define SPEAR_WORKER_PROCESS_H
 
+#include "worker/cage.h"
 #include "worker/channel.h"
 
 // Where a worker finds what it was given.
@@ -18,9 +19,13 @@ enum {
 // or terminal signals. -1 with e when the system refuses.
 int process_become_zygote(struct err *e);
 
-// Of a worker, right after the clone: dies with `parent` (ends at once when that is gone), only the descriptors it was given (at fixed
-// numbers; `fds` follows), its limits. -1 with e.
-int process_become_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, struct err *e);
+// Of a worker, right after the clone: dies with its parent (ends at once when that is gone), only the descriptors it was given (at fixed
+// numbers; `fds` follows), its limits, its cage. -1 with e.
+int process_become_worker(const struct ipc_spawn *spawn, const struct cage *cage, struct channel_fds *fds,
+                          struct err *e);
+
+// In a worker that has loaded native code, before that runs: cage_seal.
+int process_seal(const struct ipc_spawn *spawn, struct err *e);
 
 // While true, memory that runs out is the guest's doing (its stack), and the exit status says so.
 void process_set_guest_running(bool running);

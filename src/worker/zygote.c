@@ -5,6 +5,7 @@
 #include "worker/zygote.h"
 
 #include "base/mem.h"
+#include "worker/cage.h"
 #include "worker/engine.h"
 #include "worker/process.h"
 #include "worker/worker.h"
@@ -16,22 +17,25 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+static struct cage cage;
 
 // As fork(), but the child's parent is ours.
 static int clone_sibling(int *ret_pidfd) {
-    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)ret_pidfd};
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD | cage_clone_flags(&cage),
+                              .pidfd = (uint64_t)(uintptr_t)ret_pidfd};
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
 
-static void run_child(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, int gate)
-    __attribute__((noreturn));
-static void run_child(const struct ipc_spawn *spawn, struct channel_fds *fds, int parent, int gate) {
+static void run_child(const struct ipc_spawn *spawn, struct channel_fds *fds, int gate) __attribute__((noreturn));
+static void run_child(const struct ipc_spawn *spawn, struct channel_fds *fds, int gate) {
     char go;
     if (read(gate, &go, 1) != 1)
         _exit(IPC_EXIT_FAILED);
     struct err e;
-    if (process_become_worker(spawn, fds, parent, &e)) {
+    if (process_become_worker(spawn, &cage, fds, &e)) {
         channel_send_failed(fds->fds[IPC_SPAWN_FD_CONTROL], &e);
         _exit(IPC_EXIT_FAILED);
     }
@@ -46,14 +50,14 @@ static void announce(int control, int pid, int pidfd, int gate) {
 }
 
 static int spawn_worker(const struct ipc_spawn *spawn, struct channel_fds *fds, struct err *e) {
-    int gate[2], pidfd = -1, parent = getppid();
+    int gate[2], pidfd = -1;
     if (pipe2(gate, O_CLOEXEC))
         return err_set_sys(e, ERR_RESOURCE_EXHAUSTED, errno, "cannot start a worker: pipe");
     int pid = clone_sibling(&pidfd);
     int saved = errno;
     if (pid == 0) {
         close(gate[1]);
-        run_child(spawn, fds, parent, gate[0]);
+        run_child(spawn, fds, gate[0]);
     }
     close(gate[0]);
     if (pid > 0)
@@ -97,13 +101,30 @@ static bool serve_one(void) {
     return true;
 }
 
-int zygote_run(void) {
+static void announce_cage(void) {
+    struct ipc_cage message = {.header = channel_header(IPC_CAGE, sizeof message, 0),
+                               .features = cage.features,
+                               .flags = cage_has_wider_filter() ? IPC_CAGE_SANITIZER : 0};
+    memcpy(message.reasons, cage.reasons, sizeof message.reasons);
+    channel_send(IPC_ZYGOTE_FD, &message, sizeof message, -1); // not sent: spearlet is gone, which the loop notices
+}
+
+static int start(uint32_t wanted, uint32_t required, struct err *e) {
+    if (process_become_zygote(e))
+        return -1;
+    engine_warm_up();
+    tzset(); // the engine's log asks for local time, which is a file
+    return cage_prepare(&cage, wanted, required, e);
+}
+
+int zygote_run(uint32_t cage_wanted, uint32_t cage_required) {
     struct err e;
-    if (process_become_zygote(&e)) {
+    if (start(cage_wanted, cage_required, &e)) {
         fprintf(stderr, "spear-worker: %s\n", e.text);
+        channel_send_failed(IPC_ZYGOTE_FD, &e);
         return IPC_EXIT_FAILED;
     }
-    engine_warm_up();
+    announce_cage();
     while (serve_one()) {
     }
     return IPC_EXIT_STOPPED;

@@ -28,6 +28,7 @@ FOREIGN = {
     "openssl/": {"base/digest.c", "net/tls.c", "net/tls_credentials.c", "net/tls_internal.h"},
     "toml++/": {"base/toml.cc"},
     "wasmedge/": {"worker/engine_internal.h"},
+    "seccomp.h": {"worker/cage_seccomp.c"},
 }
 # One file each, whatever its name.
 ONE_FILE = ("sqlite3.h", "llhttp")

@@ -35,7 +35,9 @@ static void run_zygote(int socket) {
     const char *program = getenv("SPEAR_WORKER");
     if (dup2(socket, IPC_ZYGOTE_FD) < 0 || (socket == IPC_ZYGOTE_FD && fcntl(socket, F_SETFD, 0)))
         die("descriptor");
-    execl(program, program, "--zygote", (char *)NULL);
+    char wanted[16];
+    snprintf(wanted, sizeof wanted, "%d", IPC_CAGE_ALL);
+    execl(program, program, "--zygote", wanted, "0", (char *)NULL);
     die(program);
 }
 
