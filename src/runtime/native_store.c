@@ -111,8 +111,9 @@ bool native_wait(struct native_store *s, struct native *n, struct runtime *r, bo
 // ---- from idle and back (under the lock, on the owner's loop)
 
 static bool wants_more(const struct native_store *s, const struct native *n) {
-    return s->shared->config.compile_jobs > 0 && n->interests > 0 && n->known.code != RUNTIME_CODE_NATIVE &&
-           !n->refused && clock_monotonic_us() >= n->failed_until_us && s->waiting < QUEUE_MAX;
+    bool is_possible = s->shared->config.compile_jobs > 0 && s->shared->config.data_dir;
+    return is_possible && n->interests > 0 && n->known.code != RUNTIME_CODE_NATIVE && !n->refused &&
+           clock_monotonic_us() >= n->failed_until_us && s->waiting < QUEUE_MAX;
 }
 
 // False when no descriptor can be had: another time.

@@ -208,9 +208,10 @@ void instance_watch(struct instance *instance,
 
 // ---- native code
 //
-// A module is served by the engine's interpreter at once. Where limits.aot allows it, native code is made in the background by a process of its own, soon
-// (O0) for a big one and then well (O2), kept on disk and shared by every task with the module; instances that start use the best there is. A module that
-// cannot be compiled stays interpreted; the failure is remembered. With TASK_AOT_BEFORE_READY create_instance waits for the end of that.
+// A module is served by the engine's interpreter at once. Where limits.aot allows it, and there is a data directory, native code is made in the
+// background by a process of its own, soon (O0) for a big one and then well (O2), kept on disk and shared by every task with the module;
+// instances that start use the best there is. A module that cannot be compiled stays interpreted; the failure is remembered. With
+// TASK_AOT_BEFORE_READY create_instance waits for the end of that.
 
 const char *runtime_code_name(enum runtime_code code);            // "interpreter", "native-o0", "native"
 enum runtime_code instance_code(const struct instance *instance); // what its worker runs

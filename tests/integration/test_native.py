@@ -125,6 +125,7 @@ class Background(NativeTestCase):
         try:
             harness.wait_until(lambda: self.instances() and self.code(task)["state"] == "native", COMPILE_S, "native code")
             self.wait_instances_have("native")
+            harness.wait_until(lambda: "native" in seen, what="an answer of native code")
         finally:
             stop.append(True)
             callers.join()
