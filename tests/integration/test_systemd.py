@@ -160,6 +160,8 @@ class Units(unittest.TestCase):
         subprocess.run(["meson", "install", "-C", harness.BUILD_DIR, "--no-rebuild", "--quiet"], check=True, timeout=120,
                        capture_output=True, env=dict(os.environ, DESTDIR=cls.root))
         cls.folder = os.path.join(cls.root, "usr/local/lib/systemd/system")
+        os.mkdir(os.path.join(cls.root, "bin"))
+        shutil.copy(shutil.which("kill"), os.path.join(cls.root, "bin/kill"))  # which the units run
 
     @classmethod
     def tearDownClass(cls):
