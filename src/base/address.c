@@ -40,3 +40,23 @@ bool address_split(struct span text, struct span *ret_host, uint16_t *ret_port) 
     *ret_port = (uint16_t)port;
     return true;
 }
+
+// A part with a zero in front is octal to some resolvers, and so is none here.
+static bool is_ipv4_loopback(struct span host) {
+    struct span rest = host, part;
+    uint64_t value;
+    size_t parts = 0;
+    while (span_next(&rest, '.', &part)) {
+        bool is_octal = part.n > 1 && part.p[0] == '0';
+        if (part.n > 3 || is_octal || !span_to_u64(part, &value) || value > 255 || (parts == 0 && value != 127))
+            return false;
+        parts++;
+    }
+    return parts == 4 && !span_ends_with(host, ".");
+}
+
+bool address_is_loopback(struct span text) {
+    struct span host;
+    uint16_t port;
+    return address_split(text, &host, &port) && (span_equal_text(host, "::1") || is_ipv4_loopback(host));
+}

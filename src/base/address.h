@@ -9,5 +9,8 @@ enum { ADDRESS_HOST_MAX = 255 };
 // Splits and checks; the host comes without the brackets. Port 0 is accepted (the system picks one when listening).
 // False, with the outputs untouched, when text is not of that form.
 bool address_split(struct span text, struct span *ret_host, uint16_t *ret_port);
+// True for "host:port" with a host that only this machine reaches: an IPv4 address of 127.0.0.0/8, or ::1. A name never is
+// one, as what it stands for can change.
+bool address_is_loopback(struct span text);
 
 #endif

@@ -8,13 +8,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-// Exit codes of the command line; 69 is EX_UNAVAILABLE of sysexits(3), 124 is what timeout(1) gives.
+// Exit codes of the command line; 69 and 77 are EX_UNAVAILABLE and EX_NOPERM of sysexits(3), 124 is what timeout(1) gives.
 enum {
     EXIT_OTHER = 1,
     EXIT_USAGE = 2,
     EXIT_NOT_FOUND = 4,
     EXIT_CONFLICT = 5,
     EXIT_UNAVAILABLE = 69,
+    EXIT_FORBIDDEN = 77,
     EXIT_TIMEOUT = 124
 };
 
@@ -36,6 +37,8 @@ static const struct err_kind_info kinds[ERR_KIND_COUNT] = {
     [ERR_NOT_SUPPORTED] = {"NotSupported", "NOT_SUPPORTED", 501, EXIT_OTHER},
     [ERR_IO] = {"Io", "IO", 500, EXIT_OTHER},
     [ERR_SERIALIZATION] = {"Serialization", "SERIALIZATION", 400, EXIT_OTHER},
+    [ERR_UNAUTHORIZED] = {"Unauthorized", "UNAUTHORIZED", 401, EXIT_FORBIDDEN},
+    [ERR_FORBIDDEN] = {"Forbidden", "FORBIDDEN", 403, EXIT_FORBIDDEN},
     [ERR_NOT_FOUND] = {"NotFound", "NOT_FOUND", 404, EXIT_NOT_FOUND},
     [ERR_FILE_NOT_FOUND] = {"FileNotFound", "FILE_NOT_FOUND", 404, EXIT_NOT_FOUND},
     [ERR_NODE_NOT_FOUND] = {"NodeNotFound", "NODE_NOT_FOUND", 404, EXIT_NOT_FOUND},

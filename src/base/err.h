@@ -33,6 +33,8 @@ enum err_kind {
     ERR_IO,
     ERR_SERIALIZATION,
     // Kinds that only an HTTP interface has.
+    ERR_UNAUTHORIZED,           // 401: no token, or one that is not known
+    ERR_FORBIDDEN,              // 403: the token's scopes do not allow it
     ERR_NOT_FOUND,              // 404: no such path
     ERR_FILE_NOT_FOUND,         // 404
     ERR_NODE_NOT_FOUND,         // 404

@@ -12,6 +12,11 @@ int file_make_dirs(const char *path, mode_t mode, struct err *e);
 // Appends the whole of a regular file; ERR_IO when the buffer would pass out->max (naming both sizes). On failure the
 // buffer is as it was.
 int file_read(const char *path, struct buf *out, struct err *e);
+// One secret of a line: at most `max` bytes, blanks at the end cut off, on the heap. Refused (ERR_INVALID_CONFIGURATION) when
+// others than the owner and his group may read it or others than the owner write it, or when it is empty. Wipe with
+// file_secret_free.
+int file_read_secret(const char *path, size_t max, char **ret_text, struct err *e);
+void file_secret_free(char *text); // NULL allowed
 // Temporary file beside it, fsync, rename, fsync of the directory.
 int file_write_atomic(const char *path, struct span content, mode_t mode, struct err *e);
 int file_sync_dir(const char *path, struct err *e);

@@ -6,12 +6,13 @@
 #include <errno.h>
 #include <sys/random.h>
 
-static void random_bytes(unsigned char *p, size_t n) {
+void id_random(void *p, size_t n) {
+    unsigned char *at = p;
     while (n) {
-        ssize_t got = getrandom(p, n, 0);
+        ssize_t got = getrandom(at, n, 0);
         ASSERT(got > 0 || errno == EINTR);
         if (got > 0) {
-            p += got;
+            at += got;
             n -= (size_t)got;
         }
     }
@@ -24,7 +25,7 @@ static bool hyphen_at(size_t i) {
 void uuid_new(char ret_text[UUID_TEXT + 1]) {
     static const char hex[] = "0123456789abcdef";
     unsigned char bytes[16];
-    random_bytes(bytes, sizeof bytes);
+    id_random(bytes, sizeof bytes);
     bytes[6] = (unsigned char)((bytes[6] & 0x0F) | 0x40); // version 4
     bytes[8] = (unsigned char)((bytes[8] & 0x3F) | 0x80); // the RFC's variant
     size_t nibble = 0;

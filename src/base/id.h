@@ -6,6 +6,8 @@
 
 enum { UUID_TEXT = 36 };
 
+// From the kernel's generator, for secrets too.
+void id_random(void *p, size_t n);
 void uuid_new(char ret_text[UUID_TEXT + 1]); // lower case
 // True for the 8-4-4-4-12 form in hexadecimal digits of either case, any version.
 bool uuid_valid(struct span text);

@@ -38,7 +38,8 @@ int option_parse_bytes(struct span text, uint64_t *ret_bytes) {
 }
 
 int option_parse_duration_ms(struct span text, uint64_t *ret_ms) {
-    static const struct unit units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    static const struct unit units[] = {{"", 1000},   {"ms", 1},      {"s", 1000},
+                                        {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     return parse_with_unit(text, units, COUNT_OF(units), ret_ms);
 }
 
@@ -72,7 +73,7 @@ static int parse_number(const struct option_spec *spec, struct span text, uint64
     if (spec->type == OPTION_BYTES && option_parse_bytes(text, &number) < 0)
         return refuse(ret_reason, "a size such as 4096, 64KiB, 100MiB or 1GiB");
     if (spec->type == OPTION_DURATION_MS && option_parse_duration_ms(text, &number) < 0)
-        return refuse(ret_reason, "a duration such as 500ms, 90s, 5m or 1h");
+        return refuse(ret_reason, "a duration such as 500ms, 90s, 5m, 1h or 30d");
     if (spec->type == OPTION_COUNT && !span_to_u64(text, &number))
         return refuse(ret_reason, "a whole number");
     if (check_range(spec, number, ret_reason) < 0)

@@ -15,7 +15,7 @@ enum option_type {
     OPTION_CHOICE,      // one of `choices` ("a|b|c")
     OPTION_ADDRESS,     // host:port
     OPTION_BYTES,       // 4096, 64KiB, 100MiB, 1GiB
-    OPTION_DURATION_MS, // 500ms, 90s, 5m, 1h; a bare number is seconds
+    OPTION_DURATION_MS, // 500ms, 90s, 5m, 1h, 30d; a bare number is seconds
     OPTION_COUNT,       // a number without unit
     OPTION_FLAG         // no argument; true, false in the file and environment
 };

@@ -196,8 +196,8 @@ int args_duration_ms(const struct args *args, const char *name, uint64_t *ret_ms
         return 0;
     if (option_parse_duration_ms(span_of(text), &value) != 0 || value == 0)
         return err_set(e, ERR_INVALID_CONFIGURATION,
-                       "--%s %s: a duration is wanted, such as 500ms, 90s, 5m or 1h (a bare number is seconds)", name,
-                       text);
+                       "--%s %s: a duration is wanted, such as 500ms, 90s, 5m, 1h or 30d (a bare number is seconds)",
+                       name, text);
     *ret_ms = value;
     return 0;
 }

@@ -123,6 +123,10 @@ static int set_authorization(struct task_limits *limits, struct span key, struct
     return set_switch(&limits->http_authorization, key, value, e);
 }
 
+static int set_public(struct task_limits *limits, struct span key, struct span value, struct err *e) {
+    return set_switch(&limits->http_public, key, value, e);
+}
+
 static int set_content_type(struct task_limits *limits, struct span key, struct span value, struct err *e) {
     if (value.n >= sizeof limits->content_type || !media_type_valid(value))
         return refuse(e, key, value, "a media type of at most 127 bytes, such as text/html; charset=utf-8");
@@ -142,6 +146,7 @@ static const struct {
     {"http.cgi", set_cgi},
     {"http.stream", set_stream},
     {"http.authorization", set_authorization},
+    {"http.public", set_public},
 };
 
 static int add_grant(struct task_limits *limits, struct span key, struct span value, struct err *e) {
@@ -170,7 +175,8 @@ static int unknown_key(struct err *e, struct span key) {
         "config key \"%.*s\" is unknown; known: limit.memory_bytes, limit.time_ms, limit.cpu_ms, limit.output_bytes, "
         "limit.log_bytes, limit.payload_bytes, limit.open_files, scale.min, scale.max, scale.idle_ms, queue.max, "
         "isolation, aot, "
-        "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization, wasi.dir.<guest path>",
+        "instance.reuse, http.content_type, http.cgi, http.stream, http.authorization, http.public, wasi.dir.<guest "
+        "path>",
         SPAN_ARGS(span_slice(key, 0, 200)));
 }
 

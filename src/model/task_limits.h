@@ -25,6 +25,7 @@ struct task_limits {
     char content_type[128];                    // http.content_type: of the raw output; application/octet-stream
     bool http_cgi;                             // http.cgi: stdout begins with header fields (RFC 3875 §6)
     bool http_stream;                          // http.stream: the raw output is sent while it is written
+    bool http_public;                          // http.public: the endpoint needs no token
     bool http_authorization;                   // http.authorization: the guest sees HTTP_AUTHORIZATION
     struct task_grant grants[TASK_GRANTS_MAX]; // wasi.dir.*
     size_t grant_count;

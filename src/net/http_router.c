@@ -182,7 +182,8 @@ static void answer_not_found(struct http_exchange *x, const struct search *s) {
     http_problem_full(x, err_kind_info(e.kind)->http_status, &e, &header, 1, NULL, NULL);
 }
 
-void http_route_dispatch(struct http_exchange *x, const struct http_route *routes, size_t route_count, void *ctx) {
+void http_route_dispatch(struct http_exchange *x, const struct http_route *routes, size_t route_count,
+                         http_enter *enter, void *ctx) {
     if (!escapes_ok(x)) {
         http_problem_text(x, ERR_INVALID_REQUEST, "the path %.*s has a bad escape", SPAN_ARGS(x->path));
         return;
@@ -195,6 +196,8 @@ void http_route_dispatch(struct http_exchange *x, const struct http_route *route
         answer_not_found(x, &s);
     else if (s.best.param_count && !keep_params(x, &s.best))
         http_problem_text(x, ERR_INVALID_REQUEST, "the path is too long");
+    else if (enter)
+        enter(x, s.best.route, ctx);
     else
         s.best.route->handler(x, ctx);
 }

@@ -102,7 +102,7 @@ const struct http_header *http_headers(const struct http_exchange *x, size_t *re
 bool http_has_body(const struct http_exchange *x);
 int64_t http_content_length(const struct http_exchange *x); // -1: chunked; 0: no body
 const char *http_peer_address(struct http_exchange *x);     // "127.0.0.1:50000"
-// A handler-owned pointer that travels with the exchange (routers and middle layers use http_arena instead).
+// The program's own pointer that travels with the exchange: in sms and spearlet who asks (their auth.h).
 void http_set_user(struct http_exchange *x, void *user);
 void *http_user(const struct http_exchange *x);
 // fn(ctx) once, if the client goes before the handler has answered (a reset, a failed write, a timeout; an end of input

@@ -26,6 +26,7 @@ struct sms_download {
     struct loop_timer *backoff; // or the wait for the next one
     int fd;                     // the file being filled
     struct sha256 *digest;
+    bool is_own_sms; // the file service of the settings, which is shown sms_authorization
     uint64_t received_bytes;
     uint64_t announced_bytes; // by Content-Length, else 0
     int status;
@@ -187,8 +188,11 @@ static void start_try(void *arg) {
     if (f->request.counters)
         counter_add(f->tries == 0 ? &f->request.counters->downloads : &f->request.counters->download_retries, 1);
     f->tries++;
+    struct http_header authorization = {SPAN_LITERAL("Authorization"), span_of(f->config.sms_authorization)};
     struct http_call_config call = {.method = "GET",
                                     .url = f->url,
+                                    .headers = &authorization,
+                                    .header_count = f->is_own_sms && f->config.sms_authorization ? 1 : 0,
                                     .connect_timeout_ms = f->config.fetch_connect_timeout_ms,
                                     .total_timeout_ms = f->config.fetch_total_timeout_ms,
                                     .head = on_head,
@@ -204,6 +208,8 @@ struct sms_download *sms_fetch_start(const struct sms_fetch *fetch) {
     f->config = *fetch->config;
     f->url = mem_printf("%s://%s%s", f->config.sms_tls ? "https" : "http",
                         fetch->sms_http_addr ? fetch->sms_http_addr : "", fetch->path);
+    f->is_own_sms =
+        fetch->sms_http_addr && f->config.sms_http_addr && strcmp(fetch->sms_http_addr, f->config.sms_http_addr) == 0;
     f->request.sms_http_addr = f->request.path = NULL; // the caller's; the url has both
     f->fd = -1;
     f->backoff = loop_timer_start(fetch->loop, 0, start_try, f);

@@ -42,6 +42,7 @@ struct spearlet_config {
     const char *sms_http_addr; // host:port of the file service
     struct tls_credentials
         *sms_tls; // NULL: plain HTTP; else ours for every file service (net/tls.h); outlives the runtime
+    const char *sms_authorization; // shown to it, and to no other host: "Bearer …"; NULL: nothing
     const char *data_dir;
     const char *const *allowed_sms_hosts; // host:port an sms+file uri may name besides sms_http_addr
     size_t allowed_sms_host_count;

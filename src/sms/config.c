@@ -61,6 +61,22 @@ static const struct option_spec specs[] = {
      .help = "uploads at the same time; one more is answered 503"},
     HTTP_SERVER_OPTIONS("SMS", "1024"),
     HTTP_CLIENT_OPTIONS("SMS", "node", "NODE", "the nodes"),
+    {.name = "audit-max-entries",
+     .environment = "SMS_AUDIT_MAX_ENTRIES",
+     .type = OPTION_COUNT,
+     .default_value = "100000",
+     .min = 1,
+     .max = 10000000,
+     .argument = "N",
+     .help = "changes kept in the audit log; the oldest go first"},
+    {.name = "create-admin-token",
+     .type = OPTION_TEXT,
+     .argument = "NAME",
+     .help = "make a token with scope admin, print it and end; sms must not be running"},
+    {.name = "insecure",
+     .environment = "SMS_INSECURE",
+     .type = OPTION_FLAG,
+     .help = "serve another address than loopback although there is no token"},
     {.name = "log-level",
      .environment = "SMS_LOG_LEVEL",
      .type = OPTION_CHOICE,
@@ -96,6 +112,9 @@ static void config_fill(struct sms_config *c, struct options *o) {
     c->drain_timeout_ms = options_number(o, "drain-timeout");
     c->threads = options_number(o, "threads");
     c->uploads_max = options_number(o, "uploads-max");
+    c->audit_max_entries = options_number(o, "audit-max-entries");
+    c->create_admin_token = options_text(o, "create-admin-token");
+    c->insecure = options_flag(o, "insecure");
     ASSERT(log_level_parse(span_of(options_text(o, "log-level")), &c->log_level) == 0);
     ASSERT(log_format_parse(span_of(options_text(o, "log-format")), &c->log_format) == 0);
 }

@@ -13,6 +13,9 @@ struct sms_config {
     uint64_t drain_timeout_ms;
     size_t threads;     // 0: one a core
     size_t uploads_max; // at the same time
+    uint64_t audit_max_entries;
+    bool insecure;                  // another address than loopback may be served without a token
+    const char *create_admin_token; // its name, or NULL: make it and end
     enum log_level log_level;
     enum log_format log_format;
     struct options *options;

@@ -138,7 +138,10 @@ static int delete_run(struct db *db, struct request *r, struct err *e) {
     if (!d->force && refuse_while_used(db, d->id, e) != 0) {
         return -1;
     }
-    return file_table_delete(db, d->id, e);
+    if (file_table_delete(db, d->id, e) != 0) {
+        return -1;
+    }
+    return request_audit(db, r, "file.delete", d->id, span_of(d->record.name), d->force ? "forced" : "", e);
 }
 
 // The content goes when no record names it any more, be it of this batch or older.

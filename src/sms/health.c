@@ -23,12 +23,14 @@ void health_handle(struct http_exchange *x, void *ctx) {
 
 struct metrics {
     struct request request;
-    int64_t files, tasks;
+    int64_t files, tasks, audit_entries;
 };
 
 static int metrics_run(struct db *db, struct request *r, struct err *e) {
     struct metrics *m = (struct metrics *)r;
-    return file_table_count(db, &m->files, e) != 0 ? -1 : task_table_count(db, &m->tasks, e);
+    return file_table_count(db, &m->files, e) != 0 || audit_count(db, &m->audit_entries, e) != 0
+               ? -1
+               : task_table_count(db, &m->tasks, e);
 }
 
 static void add_metric(struct buf *to, const char *name, const char *type, const char *help, uint64_t value) {
@@ -52,6 +54,15 @@ static void add_store_metrics(struct buf *to, struct sms *s, const struct metric
                atomic_load(&s->relays_failed_total));
 }
 
+static void add_auth_metrics(struct buf *to, struct sms *s, const struct metrics *m) {
+    add_metric(to, "tokens", "gauge", "Tokens kept; 0 means that nobody is asked for one.", tokens_count(s->tokens));
+    add_metric(to, "auth_unauthorized_total", "counter", "Requests refused for want of a known token.",
+               atomic_load(&s->auth_unauthorized_total));
+    add_metric(to, "auth_forbidden_total", "counter", "Requests refused for want of a scope.",
+               atomic_load(&s->auth_forbidden_total));
+    add_metric(to, "audit_entries", "gauge", "Changes in the audit log.", (uint64_t)m->audit_entries);
+}
+
 static void add_http_metrics(struct buf *to, struct sms *s) {
     struct http_server_stats stats;
     http_server_stats(s->server, &stats);
@@ -67,6 +78,7 @@ static void metrics_answer(struct request *r) {
     struct buf text;
     buf_init(&text, (size_t)64 * 1024);
     add_store_metrics(&text, r->sms, (struct metrics *)r);
+    add_auth_metrics(&text, r->sms, (struct metrics *)r);
     add_http_metrics(&text, r->sms);
     http_respond(r->x, 200, &type, 1, buf_span(&text));
     buf_done(&text);

@@ -2,14 +2,17 @@
 //
 // Settings are config.c's, the routes routes.c's, the end shutdown.c's.
 #include "base/activation.h"
+#include "base/address.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/watchdog.h"
 #include "net/http_server_options.h"
+#include "sms/auth.h"
 #include "sms/nodes_api.h"
 #include "sms/routes.h"
 #include "sms/shutdown.h"
+#include "sms/tokens_change.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -68,7 +71,26 @@ static int open_data(struct sms *s, int *ret_lock_fd, struct err *e) {
         log_info("contents without a record removed count=%zu", swept);
     }
     s->nodes = nodes_new(s->config.heartbeat_timeout_ms);
-    return nodes_load(s, e);
+    s->tokens = tokens_new();
+    return store_run_now(s->store, auth_load, s, e) != 0 ? -1 : nodes_load(s, e);
+}
+
+// Without a token everybody may do everything: then nobody but this machine is to reach us.
+static int check_openness(const struct sms *s, struct err *e) {
+    const char *address = s->config.http_addr;
+    if (tokens_count(s->tokens) != 0 || address_is_loopback(span_of(address))) {
+        return 0;
+    }
+    if (s->config.insecure) {
+        log_warn("open to everybody who can reach it: there is no token address=%s", address);
+        return 0;
+    }
+    return err_set(
+        e, ERR_INVALID_CONFIGURATION,
+        "%s is not a loopback address, and without a token everybody who reaches it may do everything; serve "
+        "127.0.0.1 (--http-addr 127.0.0.1:8080), or make a token first (sms --create-admin-token NAME "
+        "--data-dir %s), or give --insecure",
+        address, s->config.data_dir);
 }
 
 // ---- TLS
@@ -116,7 +138,7 @@ static int start_server(struct sms *s, struct err *e) {
 }
 
 static int start(struct sms *s, int *ret_lock_fd, struct err *e) {
-    if (read_tls(s, e) != 0 || open_data(s, ret_lock_fd, e) != 0 ||
+    if (read_tls(s, e) != 0 || open_data(s, ret_lock_fd, e) != 0 || check_openness(s, e) != 0 ||
         loop_group_new(s->config.threads, &s->loops, e) != 0) {
         return -1;
     }
@@ -128,12 +150,12 @@ static int serve(struct sms *s) {
     struct err err;
     if (start(s, &lock_fd, &err) != 0) {
         log_error("start failed error=\"%s\"", err.text);
-        return EXIT_FAILURE;
+        return err.kind == ERR_INVALID_CONFIGURATION ? err_kind_info(err.kind)->exit_code : EXIT_FAILURE;
     }
     shutdown_watch(s);
     watch_tls(s);
-    log_info("listening address=%s data_dir=%s threads=%zu", http_server_address(s->server), s->config.data_dir,
-             loop_group_count(s->loops));
+    log_info("listening address=%s data_dir=%s threads=%zu tokens=%zu", http_server_address(s->server),
+             s->config.data_dir, loop_group_count(s->loops), tokens_count(s->tokens));
     notify_ready(http_server_address(s->server));
     struct watchdog *watchdog = watchdog_new(s->loops);
     loop_group_run(s->loops);
@@ -144,6 +166,7 @@ static int serve(struct sms *s) {
     nodes_free(s->nodes);
     tls_credentials_free(s->tls);
     tls_credentials_free(s->node_tls);
+    tokens_free(s->tokens);
     log_info("ended");
     return EXIT_SUCCESS;
 }
@@ -175,7 +198,9 @@ int main(int argc, char **argv) {
         return err_kind_info(err.kind)->exit_code;
     }
     int code = EXIT_SUCCESS;
-    if (run && take_listener(&s, &err) != 0) {
+    if (run && s.config.create_admin_token != NULL) {
+        code = token_create_offline(&s, s.config.create_admin_token);
+    } else if (run && take_listener(&s, &err) != 0) {
         fprintf(stderr, "sms: %s\n", err.text);
         code = err_kind_info(err.kind)->exit_code;
     } else if (run) {

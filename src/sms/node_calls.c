@@ -28,8 +28,11 @@ static void tell(const char *scheme, struct http_client *client, const struct no
     AUTO_FREE char *url = mem_printf("%s://%s/tasks/%s", scheme, node->http_address, task_id);
     memcpy(t->http_address, node->http_address, sizeof t->http_address);
     snprintf(t->task_id, sizeof t->task_id, "%s", task_id);
+    const struct http_header proof = {SPAN_LITERAL("X-Spear-Relay"), span_of(node->relay_token)};
     const struct http_call_config config = {.method = "DELETE",
                                             .url = url,
+                                            .headers = &proof,
+                                            .header_count = node->relay_token[0] != 0 ? 1 : 0,
                                             .connect_timeout_ms = TOTAL_TIMEOUT_MS,
                                             .total_timeout_ms = TOTAL_TIMEOUT_MS,
                                             .done = told_done,

@@ -4,14 +4,15 @@
 int node_table_put(struct db *db, const struct node_row *row, struct err *e) {
     return db_run(db,
                   "INSERT OR REPLACE INTO nodes(uuid, ip_address, port, http_port, metadata, resource, registered_at,"
-                  " last_heartbeat) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                  " last_heartbeat, owner, relay_token) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                   DB_VALUES(DB_TEXT(row->uuid), DB_TEXT(row->ip_address), DB_I64(row->port), DB_I64(row->http_port),
                             DB_TEXT(row->metadata), DB_TEXT(row->resource), DB_I64(row->registered_at),
-                            DB_I64(row->last_heartbeat)),
+                            DB_I64(row->last_heartbeat), DB_TEXT(row->owner), DB_TEXT(row->relay_token)),
                   e);
 }
 
-#define NODE_COLUMNS "uuid, ip_address, port, http_port, metadata, resource, registered_at, last_heartbeat"
+#define NODE_COLUMNS                                                                                                   \
+    "uuid, ip_address, port, http_port, metadata, resource, registered_at, last_heartbeat, owner, relay_token"
 
 static struct node_row node_read_row(struct db_query *q) {
     return (struct node_row){.uuid = db_text(q, 0),
@@ -21,7 +22,9 @@ static struct node_row node_read_row(struct db_query *q) {
                              .metadata = db_text(q, 4),
                              .resource = db_text(q, 5),
                              .registered_at = db_i64(q, 6),
-                             .last_heartbeat = db_i64(q, 7)};
+                             .last_heartbeat = db_i64(q, 7),
+                             .owner = db_text(q, 8),
+                             .relay_token = db_text(q, 9)};
 }
 
 static int node_read_one(struct db_query *q, void (*each)(void *ctx, const struct node_row *row), void *ctx,

@@ -9,6 +9,8 @@
 struct node_row {
     struct span uuid, ip_address;
     struct span metadata, resource; // JSON objects as text
+    struct span owner;              // id of the token that registered it, or ""
+    struct span relay_token;        // what we show it, or ""
     int64_t port, http_port;
     int64_t registered_at, last_heartbeat; // unix seconds
 };

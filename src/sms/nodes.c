@@ -14,6 +14,8 @@ struct node {
     char ip_address[48];
     uint16_t port, http_port;
     char *metadata, *resource; // JSON objects as text
+    char owner[TOKEN_ID_TEXT + 1];
+    char relay_token[TOKEN_SECRET_TEXT + 1];
     int64_t registered_at, last_heartbeat;
     int64_t heard_us;        // monotonic; of the last heartbeat; below zero when that was before the machine started
     uint64_t avoid_until_us; // monotonic
@@ -80,6 +82,8 @@ static void node_fill(struct node *node, const struct node_row *row) {
     node->http_port = (uint16_t)row->http_port;
     node->metadata = span_dup(row->metadata);
     node->resource = span_dup(row->resource);
+    snprintf(node->owner, sizeof node->owner, "%.*s", SPAN_ARGS(row->owner));
+    snprintf(node->relay_token, sizeof node->relay_token, "%.*s", SPAN_ARGS(row->relay_token));
     node->registered_at = row->registered_at;
     node->avoid_until_us = 0;
     // The database may lag behind what we heard.
@@ -115,11 +119,14 @@ bool nodes_remove(struct nodes *n, struct span uuid) {
     return node != NULL;
 }
 
-bool nodes_has(struct nodes *n, struct span uuid) {
+bool nodes_owner(struct nodes *n, struct span uuid, char ret_token_id[TOKEN_ID_TEXT + 1]) {
     pthread_mutex_lock(&n->lock);
-    bool found = node_find(n, uuid) != NULL;
+    const struct node *node = node_find(n, uuid);
+    if (node != NULL) {
+        memcpy(ret_token_id, node->owner, sizeof node->owner);
+    }
     pthread_mutex_unlock(&n->lock);
-    return found;
+    return node != NULL;
 }
 
 bool nodes_heartbeat(struct nodes *n, struct span uuid, int64_t load, int64_t *ret_unix_s) {
@@ -250,6 +257,7 @@ static void candidate_fill(const struct node *node, struct node_candidate *ret) 
     memcpy(ret->ip_address, node->ip_address, sizeof ret->ip_address);
     ret->port = node->port;
     ret->http_port = node->http_port;
+    memcpy(ret->relay_token, node->relay_token, sizeof ret->relay_token);
     ret->score = 1.0 / (1.0 + (double)node->relays + (double)node->load);
     snprintf(ret->http_address, sizeof ret->http_address, v6 ? "[%s]:%u" : "%s:%u", node->ip_address,
              (unsigned)node->http_port);

@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "model/token.h"
 #include "sms/node_table.h"
 
 enum { NODES_MAX = 1024, NODE_ADDRESS_TEXT = 72, NODE_CANDIDATES_MAX = 16 };
@@ -16,8 +17,9 @@ struct node_candidate {
     char uuid[UUID_TEXT + 1];
     char ip_address[48];
     uint16_t port, http_port;
-    char http_address[NODE_ADDRESS_TEXT]; // "10.0.0.1:8081", "[::1]:8081"
-    double score;                         // (0, 1]; 1 is an idle node
+    char http_address[NODE_ADDRESS_TEXT];    // "10.0.0.1:8081", "[::1]:8081"
+    char relay_token[TOKEN_SECRET_TEXT + 1]; // what we show it, or ""
+    double score;                            // (0, 1]; 1 is an idle node
 };
 
 struct nodes *nodes_new(uint64_t heartbeat_timeout_ms);
@@ -26,7 +28,8 @@ void nodes_free(struct nodes *n); // NULL allowed
 // Adds or replaces; it counts as heard from at the row's last_heartbeat, unless we heard from it later.
 void nodes_put(struct nodes *n, const struct node_row *row);
 bool nodes_remove(struct nodes *n, struct span uuid);
-bool nodes_has(struct nodes *n, struct span uuid);
+// False when it is unknown; else the id of the token that registered it, or "".
+bool nodes_owner(struct nodes *n, struct span uuid, char ret_token_id[TOKEN_ID_TEXT + 1]);
 // False when it is unknown. `load` is the number of its running and queued invocations, or -1 when it did not say.
 bool nodes_heartbeat(struct nodes *n, struct span uuid, int64_t load, int64_t *ret_unix_s);
 void nodes_set_resource(struct nodes *n, struct span uuid, struct span resource);

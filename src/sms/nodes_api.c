@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/http_router.h"
+#include "sms/auth.h"
 #include "sms/nodes_input.h"
 #include "sms/request.h"
 #include "sms/task_table.h"
@@ -28,10 +29,15 @@ void nodes_list_handle(struct http_exchange *x, void *ctx) {
     http_respond_json(x, 200, out);
 }
 
+// A node's token reads its own entry.
+static bool may_read(struct sms *s, struct http_exchange *x, const char *uuid) {
+    return auth_allows(x, SCOPE_READ) || nodes_input_may_act(s, x, uuid, false);
+}
+
 void nodes_get_handle(struct http_exchange *x, void *ctx) {
     struct sms *s = ctx;
     char uuid[UUID_TEXT + 1];
-    if (!nodes_input_path(x, uuid)) {
+    if (!nodes_input_path(x, uuid) || !may_read(s, x, uuid)) {
         return;
     }
     struct json_out *out = json_out_new();
@@ -62,7 +68,7 @@ static void answer_resource(struct http_exchange *x, struct span text) {
 void nodes_get_resource_handle(struct http_exchange *x, void *ctx) {
     struct sms *s = ctx;
     char uuid[UUID_TEXT + 1];
-    if (!nodes_input_path(x, uuid)) {
+    if (!nodes_input_path(x, uuid) || !may_read(s, x, uuid)) {
         return;
     }
     struct buf text;
@@ -88,7 +94,8 @@ static int delete_run(struct db *db, struct request *r, struct err *e) {
     if (node_table_delete(db, span_of(w->uuid), &found, e) != 0) {
         return -1;
     }
-    return found ? 0 : nodes_input_missing(span_of(w->uuid), e);
+    return found ? request_audit(db, r, "node.delete", span_of(w->uuid), (struct span){0}, "", e)
+                 : nodes_input_missing(span_of(w->uuid), e);
 }
 
 static void delete_settled(struct db *db, struct request *r, bool committed) {
@@ -105,7 +112,7 @@ static void delete_answer(struct request *r) {
 
 void nodes_delete_handle(struct http_exchange *x, void *ctx) {
     char uuid[UUID_TEXT + 1];
-    if (!nodes_input_path(x, uuid)) {
+    if (!nodes_input_path(x, uuid) || !nodes_input_may_act(ctx, x, uuid, false)) {
         return;
     }
     struct node_write *w = NEW(struct node_write);
@@ -142,7 +149,7 @@ static void resource_done(struct request *r) {
 
 static void resource_body(struct http_exchange *x, json_val *root, void *ctx) {
     char uuid[UUID_TEXT + 1];
-    if (!nodes_input_path(x, uuid)) {
+    if (!nodes_input_path(x, uuid) || !nodes_input_may_act(ctx, x, uuid, false)) {
         return;
     }
     struct node_write *w = NEW(struct node_write);
@@ -212,7 +219,7 @@ static void heartbeat_body(struct http_exchange *x, json_val *root, void *ctx) {
     struct err err;
     char uuid[UUID_TEXT + 1];
     int64_t load = -1, at = 0;
-    if (!nodes_input_path(x, uuid)) {
+    if (!nodes_input_path(x, uuid) || !nodes_input_may_act(s, x, uuid, false)) {
         return;
     }
     if (read_load(root, &load, &err) != 0) {

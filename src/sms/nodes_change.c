@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/http_router.h"
+#include "sms/auth.h"
 #include "sms/nodes_input.h"
 #include "sms/request.h"
 
@@ -18,9 +19,11 @@ struct node_change {
     struct request request;
     bool registering; // else an update, of a node that must exist
     char uuid[UUID_TEXT + 1];
-    char ip_address[48];       // "": as it was
-    int64_t port, http_port;   // 0: as it was
-    char *metadata, *resource; // NULL: as it was
+    char ip_address[48];                     // "": as it was
+    int64_t port, http_port;                 // 0: as it was
+    char *metadata, *resource;               // NULL: as it was
+    char owner[TOKEN_ID_TEXT + 1];           // the token that registered it
+    char relay_token[TOKEN_SECRET_TEXT + 1]; // what it wants to be shown
     int64_t registered_at, last_heartbeat;
     char evicted[UUID_TEXT + 1]; // a silent node that made room, or ""
 };
@@ -119,9 +122,25 @@ static int read_uuid(json_val *root, struct node_change *c, struct err *e) {
     return 0;
 }
 
+static int read_relay_token(json_val *root, struct node_change *c, struct err *e) {
+    struct span text = {0};
+    if (!c->registering) {
+        return 0;
+    }
+    if (json_want_string(root, "relay_token", &text, e) != 0) {
+        return -1;
+    }
+    if (text.n != 0 && !token_secret_valid(text)) {
+        return err_set(e, ERR_UNPROCESSABLE, "field \"relay_token\" must be %d characters of base64url",
+                       TOKEN_SECRET_TEXT);
+    }
+    snprintf(c->relay_token, sizeof c->relay_token, "%.*s", SPAN_ARGS(text));
+    return 0;
+}
+
 static int read_change(json_val *root, struct node_change *c, struct err *e) {
     return read_ip_address(root, c, e) != 0 || read_ports(root, c, e) != 0 || read_metadata(root, c, e) != 0 ||
-                   read_uuid(root, c, e) != 0
+                   read_uuid(root, c, e) != 0 || read_relay_token(root, c, e) != 0
                ? -1
                : 0;
 }
@@ -138,6 +157,10 @@ static void merge_row(void *ctx, const struct node_row *row) {
     c->metadata = c->metadata != NULL ? c->metadata : span_dup(row->metadata);
     c->resource = c->resource != NULL ? c->resource : span_dup(row->resource);
     c->registered_at = row->registered_at;
+    if (!c->registering) {
+        snprintf(c->owner, sizeof c->owner, "%.*s", SPAN_ARGS(row->owner));
+        snprintf(c->relay_token, sizeof c->relay_token, "%.*s", SPAN_ARGS(row->relay_token));
+    }
     c->last_heartbeat = c->registering ? c->last_heartbeat : row->last_heartbeat;
 }
 
@@ -171,6 +194,8 @@ static struct node_row row_of(const struct node_change *c) {
                              .ip_address = span_of(c->ip_address),
                              .metadata = span_of(c->metadata != NULL ? c->metadata : "{}"),
                              .resource = span_of(c->resource),
+                             .owner = span_of(c->owner),
+                             .relay_token = span_of(c->relay_token),
                              .port = c->port,
                              .http_port = c->http_port,
                              .registered_at = c->registered_at,
@@ -191,7 +216,13 @@ static int change_run(struct db *db, struct request *request, struct err *e) {
         return -1;
     }
     struct node_row row = row_of(c);
-    return node_table_put(db, &row, e);
+    if (node_table_put(db, &row, e) != 0) {
+        return -1;
+    }
+    char address[NODE_ADDRESS_TEXT];
+    snprintf(address, sizeof address, "%s port %lld", c->ip_address, (long long)c->http_port);
+    return request_audit(db, request, c->registering ? "node.register" : "node.update", span_of(c->uuid),
+                         (struct span){0}, address, e);
 }
 
 static void change_settled(struct db *db, struct request *request, bool committed) {
@@ -237,6 +268,12 @@ static void change_body(struct http_exchange *x, json_val *root, void *ctx, cons
     struct err err = {0};
     if (read_change(root, c, &err) != 0) {
         answer_error(x, &err);
+        change_done(&c->request);
+        free(c);
+        return;
+    }
+    snprintf(c->owner, sizeof c->owner, "%s", c->registering ? auth_caller(x)->id : "");
+    if (!nodes_input_may_act(ctx, x, c->uuid, c->registering)) {
         change_done(&c->request);
         free(c);
         return;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "net/http_router.h"
 #include "sms/answer.h"
+#include "sms/auth.h"
 #include "sms/endpoint_path.h"
 #include "sms/relay_fields.h"
 #include "sms/task_table.h"
@@ -31,7 +32,7 @@ struct relay {
     struct buf endpoint; // of a trigger: what of the path can be an endpoint
     struct span rest;    // of a trigger: the path behind the endpoint, as it was sent
     struct store_job job;
-    bool found;
+    bool found, is_public;
     char task_id[UUID_TEXT + 1];
     uint64_t time_ms, payload_bytes; // the task's limits
     struct node_candidate candidates[CANDIDATES_MAX];
@@ -223,7 +224,7 @@ static void relay_call(struct relay *r) {
     }
     AUTO_FREE char *url = relay_url(r);
     AUTO_FREE char *method = span_dup(http_method(r->x));
-    relay_fields_request(r->x, r->task.n == 0, &r->fields);
+    relay_fields_request(r->x, r->task.n == 0, r->candidates[r->at].relay_token, &r->fields);
     nodes_relay_began(r->sms->nodes, r->candidates[r->at].uuid);
     const struct http_call_config config = {.method = method,
                                             .url = url,
@@ -281,6 +282,11 @@ static void relay_looked_up(void *arg, const struct err *e) {
         relay_fail(r, e);
         return;
     }
+    if (r->task.n == 0 && !r->is_public && !auth_allows(r->x, SCOPE_INVOKE)) { // also where there is none
+        auth_refuse(r->sms, r->x, SCOPE_INVOKE, NULL);
+        relay_free(r);
+        return;
+    }
     if (!r->found) {
         relay_set_missing(r, &r->err);
         relay_fail(r, &r->err);
@@ -307,6 +313,7 @@ static void relay_found(void *ctx, const struct task_row *row) {
     snprintf(r->task_id, sizeof r->task_id, "%.*s", SPAN_ARGS(row->task_id));
     r->time_ms = (uint64_t)row->time_ms;
     r->payload_bytes = (uint64_t)row->payload_bytes;
+    r->is_public = row->is_public;
     if (r->task.n == 0) {
         r->rest = endpoint_path_rest(http_path(r->x), row->endpoint);
     }

@@ -2,9 +2,11 @@
 #include "sms/relay_fields.h"
 
 #include "base/mem.h"
+#include "model/token.h"
 #include "net/http_fields.h"
+#include "sms/auth.h"
 
-enum { ADDED_MAX = 4, TEXT_MAX = 16 * 1024, LOCATION_BYTES_MAX = 1024 };
+enum { ADDED_MAX = 6, TEXT_MAX = 16 * 1024, LOCATION_BYTES_MAX = 1024 };
 
 // RFC 9110 §7.6.1, and what the two HTTP libraries set themselves.
 static const char *const hop_by_hop[] = {"connection",
@@ -20,6 +22,8 @@ static const char *const hop_by_hop[] = {"connection",
                                          "proxy-authorization",
                                          "content-length",
                                          "via",
+                                         "x-spear-relay",
+                                         "x-spear-caller",
                                          "x-forwarded-for",
                                          "x-node-http-addr",
                                          "proxy-authenticate"};
@@ -60,6 +64,9 @@ static bool crosses(const struct http_header *headers, size_t count, const struc
         if (span_equal_nocase(field->name, hop_by_hop[i])) {
             return false;
         }
+    }
+    if (span_equal_nocase(field->name, "authorization") && token_is_within(field->value)) {
+        return false;
     }
     return is_name(field->name) && http_field_value_ok(field->value) &&
            !is_named_by_connection(headers, count, field->name);
@@ -116,7 +123,7 @@ static void set_forwarded_host(struct http_exchange *x, struct relay_fields *f) 
     add(f, SPAN_LITERAL("X-Forwarded-Host"), http_header_value(x, "host"));
 }
 
-void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay_fields *ret) {
+void relay_fields_request(struct http_exchange *x, bool is_trigger, const char *relay_token, struct relay_fields *ret) {
     size_t count = 0;
     const struct http_header *headers = http_headers(x, &count);
     copy_crossing(headers, count, ret);
@@ -125,6 +132,10 @@ void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay
     add(ret, SPAN_LITERAL("X-Forwarded-For"), buf_span(&ret->forwarded));
     if (is_trigger) {
         set_forwarded_host(x, ret);
+    }
+    if (relay_token[0] != 0) {
+        add(ret, SPAN_LITERAL("X-Spear-Relay"), span_of(relay_token));
+        add(ret, SPAN_LITERAL("X-Spear-Caller"), span_of(auth_caller(x)->id));
     }
 }
 

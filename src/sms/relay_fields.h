@@ -14,7 +14,9 @@ struct relay_fields {
 
 // For the node: end-to-end fields of the request, X-Forwarded-For and Via with us added; for a trigger also
 // X-Forwarded-Host, which is the Host that the client asked (never one that it claims).
-void relay_fields_request(struct http_exchange *x, bool is_trigger, struct relay_fields *ret);
+// A token of ours never crosses; in its place the node gets `relay_token` (X-Spear-Relay; "" for none), which it gave us, and
+// the id of the token that asks (X-Spear-Caller). Both live as long as the exchange and the caller's text.
+void relay_fields_request(struct http_exchange *x, bool is_trigger, const char *relay_token, struct relay_fields *ret);
 // For the client: end-to-end fields of the node's answer, Via, and x-node-http-addr; the Location of an execution's record
 // gets the node's address. The other texts stay the node's.
 void relay_fields_answer(const struct http_header *headers, size_t count, const char *scheme, const char *node,

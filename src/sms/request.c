@@ -46,5 +46,17 @@ void request_read(struct request *r) {
 }
 
 void request_write(struct request *r) {
+    audit_actor_of(r->x, &r->actor);
     request_submit(r, store_write);
+}
+
+int request_audit(struct db *db, const struct request *r, const char *action, struct span object_id,
+                  struct span object_name, const char *detail, struct err *e) {
+    const struct audit_change change = {.actor = &r->actor,
+                                        .action = action,
+                                        .object_id = object_id,
+                                        .object_name = object_name,
+                                        .detail = span_of(detail),
+                                        .max_entries = (int64_t)r->sms->config.audit_max_entries};
+    return audit_add(db, &change, e);
 }

@@ -5,6 +5,7 @@
 #define SPEAR_SMS_SMS_H
 
 #include "base/activation.h"
+#include "base/log_limit.h"
 #include "base/loop_group.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
@@ -12,6 +13,7 @@
 #include "sms/config.h"
 #include "sms/nodes.h"
 #include "sms/store.h"
+#include "sms/tokens.h"
 
 #include <stdatomic.h>
 
@@ -27,10 +29,13 @@ struct sms {
     struct tls_reload *tls_reload;
     struct store *store;
     struct nodes *nodes;
+    struct tokens *tokens;
+    struct log_limit auth_log;
     _Atomic int64_t tasks_revision; // of the database, as last committed
     // what /metrics counts
     _Atomic uint64_t uploads_placed; // hold one of uploads_max places
     _Atomic uint64_t uploads_running, uploads_total, uploads_failed_total, upload_bytes_total;
+    _Atomic uint64_t auth_unauthorized_total, auth_forbidden_total;
     _Atomic uint64_t relays_running, relays_total, relays_failed_total;
 };
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "sms/file_table.h"
 
-enum { JOBS_MAX = 4096, SCHEMA_VERSION = 2 };
+enum { JOBS_MAX = 4096, SCHEMA_VERSION = 3 };
 
 struct store {
     struct db *writer, *reader; // each its lane's
@@ -38,6 +38,16 @@ static const char *const schema_steps_sql[] = {
     "UPDATE tasks SET endpoint = coalesce(json_extract(json, '$.endpoint'), '');"
     "CREATE INDEX tasks_endpoint ON tasks(endpoint, seq) WHERE endpoint <> '';"
     "PRAGMA user_version=2;",
+    "CREATE TABLE tokens(id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,"
+    " sha256 TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " last_used_at INTEGER NOT NULL);"
+    "CREATE TABLE audit(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " token_id TEXT NOT NULL, address TEXT NOT NULL, action TEXT NOT NULL, object_id TEXT NOT NULL,"
+    " object_name TEXT NOT NULL, detail TEXT NOT NULL);"
+    "ALTER TABLE tasks ADD COLUMN public INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE nodes ADD COLUMN owner TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE nodes ADD COLUMN relay_token TEXT NOT NULL DEFAULT '';"
+    "PRAGMA user_version=3;",
 };
 _Static_assert(COUNT_OF(schema_steps_sql) == SCHEMA_VERSION - 1, "one step for each layout after the first");
 

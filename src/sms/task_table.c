@@ -2,7 +2,8 @@
 #include "sms/task_table.h"
 
 #define TASK_COLUMNS                                                                                                   \
-    "task_id, name, status, priority, node_uuid, file_id, json, time_ms, payload_bytes, registered_at, endpoint"
+    "task_id, name, status, priority, node_uuid, file_id, json, time_ms, payload_bytes, registered_at, endpoint, "     \
+    "public"
 
 static struct task_row task_read_row(struct db_query *q) {
     return (struct task_row){.task_id = db_text(q, 0),
@@ -15,14 +16,16 @@ static struct task_row task_read_row(struct db_query *q) {
                              .time_ms = db_i64(q, 7),
                              .payload_bytes = db_i64(q, 8),
                              .registered_at = db_i64(q, 9),
-                             .endpoint = db_text(q, 10)};
+                             .endpoint = db_text(q, 10),
+                             .is_public = db_i64(q, 11) != 0};
 }
 
 int task_table_insert(struct db *db, const struct task_row *row, struct err *e) {
-    return db_run(db, "INSERT INTO tasks(" TASK_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    return db_run(db, "INSERT INTO tasks(" TASK_COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                   DB_VALUES(DB_TEXT(row->task_id), DB_TEXT(row->name), DB_TEXT(row->status), DB_TEXT(row->priority),
                             DB_TEXT(row->node_uuid), DB_TEXT(row->file_id), DB_TEXT(row->json), DB_I64(row->time_ms),
-                            DB_I64(row->payload_bytes), DB_I64(row->registered_at), DB_TEXT(row->endpoint)),
+                            DB_I64(row->payload_bytes), DB_I64(row->registered_at), DB_TEXT(row->endpoint),
+                            DB_I64(row->is_public)),
                   e);
 }
 

@@ -15,6 +15,7 @@ struct task_row {
     struct span endpoint;           // "" when it has none
     int64_t time_ms, payload_bytes; // of its limits
     int64_t registered_at;
+    bool is_public; // http.public: its endpoint needs no token
 };
 
 struct task_filter {

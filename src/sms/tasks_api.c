@@ -65,14 +65,18 @@ static int register_run(struct db *db, struct request *request, struct err *e) {
                                  .endpoint = span_of(t->endpoint),
                                  .time_ms = (int64_t)t->limits.time_ms,
                                  .payload_bytes = (int64_t)t->limits.payload_bytes,
-                                 .registered_at = t->registered_at};
+                                 .registered_at = t->registered_at,
+                                 .is_public = t->limits.http_public};
     struct file_record file;
     bool found = true;
     if (r->file_id[0] != 0 && file_table_find(db, row.file_id, &found, &file, e) != 0) {
         return -1;
     }
     r->file_missing = !found;
-    return task_table_insert(db, &row, e) != 0 ? -1 : task_table_bump_revision(db, &r->revision, e);
+    if (task_table_insert(db, &row, e) != 0 || task_table_bump_revision(db, &r->revision, e) != 0) {
+        return -1;
+    }
+    return request_audit(db, request, "task.register", row.task_id, row.name, t->executable.uri, e);
 }
 
 static void register_settled(struct db *db, struct request *request, bool committed) {
@@ -309,7 +313,11 @@ static int delete_run(struct db *db, struct request *request, struct err *e) {
     if (!found) {
         return task_missing(d->reference, e);
     }
-    return task_table_delete(db, span_of(d->task_id), e) != 0 ? -1 : task_table_bump_revision(db, &d->revision, e);
+    if (task_table_delete(db, span_of(d->task_id), e) != 0 || task_table_bump_revision(db, &d->revision, e) != 0) {
+        return -1;
+    }
+    AUTO_FREE char *reason = span_dup(span_slice(d->reason, 0, REASON_LOGGED_MAX));
+    return request_audit(db, request, "task.delete", span_of(d->task_id), span_of(d->name), reason, e);
 }
 
 static void delete_settled(struct db *db, struct request *request, bool committed) {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sms/answer.h"
+#include "sms/audit.h"
 #include "sms/file_table.h"
 #include "sms/upload_request.h"
 
@@ -52,6 +53,7 @@ struct upload {
     enum http_body_end end;
     int fd;
     struct sha256 *digest;
+    struct audit_actor actor;
     struct err err; // the first thing that went wrong
     struct store_job job;
 };
@@ -117,7 +119,16 @@ static int store_file(struct db *db, void *arg, struct err *e) {
     if (blobs_publish(store_blobs(u->sms->store), r->id, r->sha256, r->len, e) != 0) {
         return -1;
     }
-    return file_table_insert(db, r, e);
+    if (file_table_insert(db, r, e) != 0) {
+        return -1;
+    }
+    const struct audit_change change = {.actor = &u->actor,
+                                        .action = "file.upload",
+                                        .object_id = span_of(r->id),
+                                        .object_name = span_of(r->name),
+                                        .detail = span_of(r->sha256),
+                                        .max_entries = (int64_t)u->sms->config.audit_max_entries};
+    return audit_add(db, &change, e);
 }
 
 // The record is not there: neither may be a content that no other record names.
@@ -307,6 +318,7 @@ static struct upload *upload_new(struct sms *s, struct http_exchange *x, const s
     u->writing = &u->gathers[1];
     u->fd = -1;
     u->digest = sha256_new();
+    audit_actor_of(x, &u->actor);
     struct file_record *r = &u->record;
     uuid_new(r->id);
     snprintf(r->name, sizeof r->name, "%s", request->name[0] != 0 ? request->name : r->id);

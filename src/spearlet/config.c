@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "model/token.h"
 #include "net/http_server_options.h"
 
 #include <errno.h>
@@ -79,6 +80,12 @@ static const struct option_spec specs[] = {
     HTTP_CLIENT_OPTIONS("SPEARLET", "sms", "SMS", "sms"),
     CHOICE("require-sandbox", "SPEARLET_REQUIRE_SANDBOX", "best-effort", "full|best-effort|off", "LEVEL",
            "where the kernel lacks a part of the workers' cage: full refuses to start, best-effort warns; off: no cage"),
+    TEXT("token-file", "SPEARLET_TOKEN_FILE", NULL, "FILE",
+         "holds this node's token (scope node) for sms; the node then wants a token of its callers, too"),
+    DURATION("token-cache-time", "SPEARLET_TOKEN_CACHE_TIME", "30s", 0, "how long sms's word about a caller's token counts"),
+    DURATION("token-cache-stale", "SPEARLET_TOKEN_CACHE_STALE", "5m", 0, "how long it counts while sms is away"),
+    {.name = "insecure", .environment = "SPEARLET_INSECURE", .type = OPTION_FLAG,
+     .help = "serve another address than loopback although there is no token-file"},
     CHOICE("log-level", "SPEARLET_LOG_LEVEL", "info", "error|warn|info|debug", "LEVEL", "error, warn, info or debug"),
     CHOICE("log-format", "SPEARLET_LOG_FORMAT", "auto", "auto|text|json", "FORMAT",
            "text, json, or auto: text on a terminal and json otherwise"),
@@ -139,6 +146,9 @@ static void fill(struct spearlet_settings *s, struct options *o) {
     s->tasks_max = options_number(o, "tasks-max");
     s->executions_max = options_number(o, "executions-max");
     s->executions_max_bytes = options_number(o, "executions-max-bytes");
+    s->insecure = options_flag(o, "insecure");
+    s->token_cache_ms = options_number(o, "token-cache-time");
+    s->token_cache_stale_ms = options_number(o, "token-cache-stale");
     ASSERT(log_level_parse(span_of(options_text(o, "log-level")), &s->log_level) == 0);
     ASSERT(log_format_parse(span_of(options_text(o, "log-format")), &s->log_format) == 0);
 }
@@ -193,6 +203,21 @@ static int check(struct spearlet_settings *s, struct err *e) {
     return 0;
 }
 
+static int read_token(struct spearlet_settings *s, struct err *e) {
+    const char *file = options_text(s->options, "token-file");
+    char *token = NULL;
+    if (!file)
+        return 0;
+    if (file_read_secret(file, TOKEN_TEXT, &token, e) < 0)
+        return err_wrap(e, "token-file");
+    bool is_token = token_valid(span_of(token));
+    if (is_token)
+        s->node.sms_authorization = s->sms_authorization = mem_printf("Bearer %s", token);
+    file_secret_free(token);
+    s->wants_tokens = is_token;
+    return is_token ? 0 : err_set(e, ERR_INVALID_CONFIGURATION, "token-file: %s: holds no token of SPEAR", file);
+}
+
 static int find_worker(struct spearlet_settings *s, struct err *e) {
     if (!runtime_has_engine() || s->node.worker_path)
         return 0;
@@ -220,7 +245,9 @@ static int act(struct spearlet_settings *s, enum options_action action, struct e
         options_print_config(s->options, stdout);
         return 0;
     default:
-        return check(s, e) < 0 || find_host_name(s, e) < 0 ? -1 : find_worker(s, e);
+        if (check(s, e) < 0 || read_token(s, e) < 0 || find_host_name(s, e) < 0)
+            return -1;
+        return find_worker(s, e);
     }
 }
 
@@ -244,8 +271,22 @@ void spearlet_config_done(struct spearlet_settings *s) {
     for (size_t i = 0; i < s->node.allowed_sms_host_count; i++)
         free(s->allowed_hosts[i]);
     free(s->allowed_hosts);
+    file_secret_free(s->sms_authorization);
     free(s->host_name);
     free(s->worker_path);
     options_free(s->options);
     *s = (struct spearlet_settings){0};
+}
+
+// Without a token nobody is asked for one: then nobody but this machine is to reach us.
+int spearlet_config_check_openness(const struct spearlet_settings *s, struct err *e) {
+    const char *address = s->node.http_addr;
+    if (s->wants_tokens || s->insecure || address_is_loopback(span_of(address)))
+        return 0;
+    return err_set(
+        e, ERR_INVALID_CONFIGURATION,
+        "%s is not a loopback address, and without a token everybody who reaches this node may do everything; "
+        "serve 127.0.0.1 (--http-addr 127.0.0.1:8081), or give the node a token (spear token create NAME --scope "
+        "node, then --token-file FILE), or give --insecure",
+        address);
 }

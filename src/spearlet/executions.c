@@ -76,6 +76,7 @@ static struct execution *new_record(const struct execution_identity *identity) {
     atomic_init(&x->references, 2); // the table's and the caller's
     x->execution_id = put_id(x->ids, identity->execution_id);
     x->invocation_id = put_id(x->ids + first_bytes, identity->invocation_id);
+    snprintf(x->owner, sizeof x->owner, "%s", identity->owner);
     x->function = function_ref(identity->function);
     x->created_ms = clock_unix_ms();
     x->is_async = identity->is_async;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "model/states.h"
+#include "model/token.h"
 #include "runtime/runtime.h"
 #include "spearlet/function.h"
 #include "spearlet/string_table.h"
@@ -41,6 +42,7 @@ struct execution {
     struct string_node node; // by execution_id
     atomic_uint references;
     char *execution_id, *invocation_id;
+    char owner[TOKEN_ID_TEXT + 1]; // the token that made it, or ""
     struct function *function;
     int64_t created_ms;
     bool is_async;
@@ -64,6 +66,7 @@ void executions_free(struct executions *t); // NULL allowed
 
 struct execution_identity {
     struct span execution_id, invocation_id; // empty: a new uuid
+    const char *owner;                       // id of the token that makes it; may be ""
     struct function *function;
     bool is_async;
     size_t loop_index; // function_service_loop_of

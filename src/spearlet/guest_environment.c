@@ -1,10 +1,11 @@
 // Putting a guest's environment together from the task, the request's header fields and its `environment`.
 //
-// What a caller may not set this way stands in one list below. Next step: http_invoke.c, http_execute.c.
+// What a caller may not set this way stands in one list below; a token of ours reaches no guest at all. Next step: http_invoke.c, http_execute.c.
 #include "spearlet/guest_environment.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "model/token.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -86,9 +87,10 @@ int guest_environment_add_task(struct guest_environment *env, const struct task 
 // ---- header fields
 
 static bool is_kept_back(const struct guest_environment *env, struct span name) {
-    static const char *const names[] = {"proxy-authorization", "proxy",      "content-type", "content-length",
-                                        "connection",          "keep-alive", "te",           "trailer",
-                                        "transfer-encoding",   "upgrade",    "expect",       "proxy-connection"};
+    static const char *const names[] = {"proxy-authorization", "proxy",         "content-type", "content-length",
+                                        "connection",          "keep-alive",    "te",           "trailer",
+                                        "transfer-encoding",   "upgrade",       "expect",       "proxy-connection",
+                                        "x-spear-relay",       "x-spear-caller"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (span_equal_nocase(name, names[i]))
             return true;
@@ -105,7 +107,7 @@ static char variable_character(char c) {
 
 static int set_field(struct guest_environment *env, struct span name, struct span value, struct err *e) {
     char key_text[5 + FIELD_NAME_MAX] = "HTTP_";
-    if (is_kept_back(env, name))
+    if (is_kept_back(env, name) || (span_equal_nocase(name, "authorization") && token_is_within(value)))
         return 0;
     for (size_t i = 0; i < name.n; i++)
         key_text[5 + i] = variable_character(name.p[i]);

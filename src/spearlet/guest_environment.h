@@ -29,7 +29,7 @@ int guest_environment_add_object(struct guest_environment *env, json_val *object
 int guest_environment_add_headers(struct guest_environment *env, json_val *object, struct err *e);
 // A raw request: REQUEST_METHOD, CONTENT_TYPE, CONTENT_LENGTH, QUERY_STRING and HTTP_<NAME> for its header fields (RFC 3875
 // §4.1). Left out: credentials (Proxy-Authorization; Authorization
-// unless the task has http.authorization=true), Proxy (it would become HTTP_PROXY), fields about the
+// unless the task has http.authorization=true, and never with a token of ours in it), what sms shows us, Proxy (it would become HTTP_PROXY), fields about the
 // connection, and names with '_', which would hide those with '-'. Fields of one name are joined with ", " (Cookie: "; ").
 int guest_environment_add_request(struct guest_environment *env, const struct http_exchange *x, size_t payload_bytes,
                                   struct err *e);

@@ -1,4 +1,4 @@
-// The table of routes, and the pieces that several handlers answer with.
+// The table of routes with the scopes that a token needs for each, and the pieces that several handlers answer with.
 #include "spearlet/http_api.h"
 
 #include "base/clock.h"
@@ -14,25 +14,25 @@ enum {
 };
 
 static const struct http_route routes[] = {
-    {"GET", "/health", http_health},
-    {"GET", "/status", http_status},
-    {"GET", "/metrics", http_metrics},
-    {"GET", "/monitoring/stats", http_stats},
-    {"POST", "/functions/execute", http_execute},
-    {"GET", "/functions/executions/{id}", http_execution_get},
-    {"POST", "/functions/executions/{id}/cancel", http_execution_cancel},
-    {"GET", "/tasks", http_tasks_list},
-    {"GET", "/tasks/{task}", http_task_get},
-    {"DELETE", "/tasks/{task}", http_task_drop},
-    {"GET", "/tasks/{task}/executions", http_task_executions},
-    {"POST", "/tasks/{task}/invoke", http_invoke},
-    {"*", "/tasks/{task}/http", http_trigger},
-    {"*", "/tasks/{task}/http/{rest...}", http_trigger},
-    {"GET", "/instances", http_instances},
+    {"GET", "/health", http_health, AUTH_OPEN},
+    {"GET", "/status", http_status, SCOPE_READ},
+    {"GET", "/metrics", http_metrics, SCOPE_READ},
+    {"GET", "/monitoring/stats", http_stats, SCOPE_READ},
+    {"POST", "/functions/execute", http_execute, SCOPE_INVOKE},
+    {"GET", "/functions/executions/{id}", http_execution_get, SCOPE_READ | SCOPE_INVOKE}, // the latter: its own
+    {"POST", "/functions/executions/{id}/cancel", http_execution_cancel, SCOPE_INVOKE},   // its own
+    {"GET", "/tasks", http_tasks_list, SCOPE_READ},
+    {"GET", "/tasks/{task}", http_task_get, SCOPE_READ},
+    {"DELETE", "/tasks/{task}", http_task_drop, SCOPE_ADMIN | AUTH_RELAY},
+    {"GET", "/tasks/{task}/executions", http_task_executions, SCOPE_READ},
+    {"POST", "/tasks/{task}/invoke", http_invoke, SCOPE_INVOKE | AUTH_RELAY},
+    {"*", "/tasks/{task}/http", http_trigger, AUTH_LATER},
+    {"*", "/tasks/{task}/http/{rest...}", http_trigger, AUTH_LATER},
+    {"GET", "/instances", http_instances, SCOPE_READ},
 };
 
 void http_api_handle(struct http_exchange *x, void *ctx) {
-    http_route_dispatch(x, routes, COUNT_OF(routes), ctx);
+    http_route_dispatch(x, routes, COUNT_OF(routes), auth_enter, ctx);
 }
 
 void http_api_find_task(struct spearlet *s, struct http_exchange *x, struct span key, task_found *found, void *ctx) {

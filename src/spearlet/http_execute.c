@@ -155,6 +155,7 @@ static void on_task(void *ctx, struct function *f, const struct err *failure) {
     }
     struct execution_identity identity = {.execution_id = r->wanted.execution_id,
                                           .invocation_id = r->wanted.invocation_id,
+                                          .owner = auth_caller(r->x)->id,
                                           .function = f,
                                           .is_async = r->wanted.is_async,
                                           .loop_index =

@@ -22,6 +22,15 @@ static struct execution *find(struct spearlet *s, struct http_exchange *x) {
     return record;
 }
 
+// Who has scope invoke alone deals with what it made.
+static bool may(struct spearlet *s, struct http_exchange *x, const struct execution *record, unsigned scopes) {
+    const struct token_caller *caller = auth_caller(x);
+    if (auth_allows(x, scopes) || (caller->id[0] && strcmp(caller->id, record->owner) == 0))
+        return true;
+    auth_refuse(s, x, scopes, "the execution is another one's");
+    return false;
+}
+
 void http_execution_get(struct http_exchange *x, void *ctx) {
     struct spearlet *s = ctx;
     struct execution *record = find(s, x);
@@ -30,6 +39,10 @@ void http_execution_get(struct http_exchange *x, void *ctx) {
     struct err e;
     if (!record)
         return;
+    if (!may(s, x, record, SCOPE_READ)) {
+        execution_unref(record);
+        return;
+    }
     if (read_include_output(x, &with_output, &e) < 0) {
         execution_unref(record);
         http_api_refuse(x, &e);
@@ -70,6 +83,7 @@ void http_execution_cancel(struct http_exchange *x, void *ctx) {
     struct execution *record = find(s, x);
     if (!record)
         return;
-    function_service_cancel(s->functions, http_exchange_loop(x), record, on_cancelled, x);
+    if (may(s, x, record, SCOPE_ADMIN))
+        function_service_cancel(s->functions, http_exchange_loop(x), record, on_cancelled, x);
     execution_unref(record);
 }

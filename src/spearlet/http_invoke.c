@@ -117,6 +117,7 @@ static void on_body(void *ctx, struct request_body *body, const struct err *fail
         return;
     }
     struct execution_identity identity = {
+        .owner = auth_caller(r->x)->id,
         .function = r->function,
         .is_async = r->is_async,
         .loop_index = function_service_loop_of(s->functions, r->function, http_exchange_loop(r->x))};
@@ -141,6 +142,12 @@ static void on_body(void *ctx, struct request_body *body, const struct err *fail
 
 static void on_task(void *ctx, struct function *f, const struct err *failure) {
     struct raw_request *r = ctx;
+    bool is_public = f && f->task->limits.http_public;
+    if (r->is_trigger && !is_public && !auth_allows(r->x, SCOPE_INVOKE | AUTH_RELAY)) { // also where there is none
+        auth_refuse(r->spearlet, r->x, SCOPE_INVOKE, NULL);
+        free_raw(r);
+        return;
+    }
     if (!f) {
         fail(r, failure);
         return;

@@ -127,6 +127,18 @@ static void put_code(struct spearlet *s, struct buf *out) {
            "Files of native code that were damaged, foreign or not to be loaded.", r.native_refused);
 }
 
+static void put_auth(struct spearlet *s, struct buf *out) {
+    struct token_verifier_stats v;
+    token_verifier_stats(s->verifier, &v);
+    single(out, "spearlet_auth_unauthorized_total", "counter", "Requests refused for want of a known token.",
+           atomic_load(&s->auth.unauthorized));
+    single(out, "spearlet_auth_forbidden_total", "counter", "Requests refused for want of a scope.",
+           atomic_load(&s->auth.forbidden));
+    single(out, "spearlet_tokens_known", "gauge", "Callers' tokens of which sms's word is remembered.", v.known);
+    single(out, "spearlet_token_questions_total", "counter", "Questions about tokens to sms.", v.asked);
+    single(out, "spearlet_token_questions_failed_total", "counter", "Those that sms did not answer.", v.failed);
+}
+
 static void put_node(struct spearlet *s, struct buf *out) {
     struct http_server_stats h;
     struct node_agent_view view;
@@ -159,6 +171,7 @@ void http_metrics(struct http_exchange *x, void *ctx) {
     put_service(s, &out);
     put_runtime(s, &out);
     put_code(s, &out);
+    put_auth(s, &out);
     http_respond(x, 200, &type, 1, buf_span(&out));
     buf_done(&out);
 }

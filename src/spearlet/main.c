@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum { LOOPS_MAX = 64 };
+enum { LOOPS_MAX = 64, TOKENS_KNOWN_MAX = 4096 };
 
 // ---- what parts ask of each other
 
@@ -77,8 +77,16 @@ static int make_functions(struct spearlet *s, struct err *e) {
 
 static int make_catalog(struct spearlet *s, struct err *e) {
     struct loop *loop = loop_group_at(s->loops, 0);
-    if (sms_client_new(loop, s->settings.node.sms_http_addr, s->sms_tls, &s->sms, e) < 0)
+    if (sms_client_new(loop, s->settings.node.sms_http_addr, s->settings.node.sms_authorization, s->sms_tls, &s->sms,
+                       e) < 0)
         return -1;
+    auth_init(&s->auth, s->settings.wants_tokens);
+    struct token_verifier_config verifier = {.loop = loop,
+                                             .sms = s->sms,
+                                             .cache = {.fresh_ms = s->settings.token_cache_ms,
+                                                       .stale_ms = s->settings.token_cache_stale_ms,
+                                                       .entries_max = TOKENS_KNOWN_MAX}};
+    s->verifier = token_verifier_new(&verifier);
     struct task_catalog_config config = {
         .loop = loop, .sms = s->sms, .tasks_max = s->settings.tasks_max, .dropped = on_task_dropped, .ctx = s};
     s->tasks = task_catalog_new(&config);
@@ -138,6 +146,7 @@ static int make_agent(struct spearlet *s, struct err *e) {
                                        .sms_http_addr = node->sms_http_addr,
                                        .advertise_addr = s->settings.advertise_addr,
                                        .http_scheme = s->tls ? "https" : "http",
+                                       .relay_token = s->auth.relay_token,
                                        .heartbeat_interval_ms = s->settings.heartbeat_interval_ms,
                                        .load = current_load,
                                        .tasks_changed = on_tasks_changed,
@@ -161,6 +170,7 @@ static void free_parts(struct spearlet *s) {
     loop_group_free(s->loops);
     node_agent_free(s->agent);
     task_catalog_free(s->tasks);
+    token_verifier_free(s->verifier);
     function_service_free(s->functions);
     executions_free(s->executions);
     runtime_shared_free(s->runtimes);
@@ -200,6 +210,8 @@ static int serve(struct spearlet *s) {
         unmake(s);
         return err_kind_info(e.kind)->exit_code;
     }
+    if (s->settings.insecure && !s->settings.wants_tokens)
+        log_warn("open to everybody who can reach it: there is no token-file address=%s", http_server_address(s->http));
     shutdown_watch(s);
     watch_tls(s);
     log_info("listening address=%s node=%s sms=%s data_dir=%s threads=%zu engine=%s", http_server_address(s->http),
@@ -240,7 +252,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "spearlet: %s\n", e.text);
         return err_kind_info(e.kind)->exit_code;
     }
-    if (run && take_listener(&s, &e) < 0) {
+    if (run && (take_listener(&s, &e) < 0 || spearlet_config_check_openness(&s.settings, &e) < 0)) {
         fprintf(stderr, "spearlet: %s\n", e.text);
         code = err_kind_info(e.kind)->exit_code;
     } else if (run) {

@@ -105,7 +105,8 @@ static void describe_refusal(int status, json_val *root, const struct err *e, ch
     if (e)
         snprintf(ret_text, n, "%.200s", e->text);
     else
-        snprintf(ret_text, n, "sms answered with status %d %.*s", status, SPAN_ARGS(span_slice(detail, 0, 200)));
+        snprintf(ret_text, n, "sms answered with status %d %.*s%s", status, SPAN_ARGS(span_slice(detail, 0, 150)),
+                 status == 401 ? "; give this node a token of scope node: --token-file" : "");
 }
 
 // ---- heartbeat
@@ -202,6 +203,8 @@ static struct json_out *registration_body(const struct node_agent *a) {
     json_add_i64(out, root, "http_port", a->address.port);
     if (a->view.uuid[0])
         json_add_text(out, root, "uuid", a->view.uuid);
+    if (a->config.relay_token[0])
+        json_add_text(out, root, "relay_token", a->config.relay_token);
     json_node *metadata = json_add_object(out, root, "metadata");
     json_add_text(out, metadata, "node_name", a->config.node_name);
     json_add_text(out, metadata, "http_scheme", a->config.http_scheme);

@@ -20,6 +20,7 @@ struct node_agent_config {
     const char *node_name, *data_dir, *sms_http_addr;
     const char *http_scheme;    // how this node is spoken to: "http" or "https"
     const char *advertise_addr; // NULL: found out
+    const char *relay_token;    // what sms is to show with what it relays; "": nothing
     uint64_t heartbeat_interval_ms;
     struct node_load (*load)(void *ctx);
     // sms has other tasks than at the last heartbeat, or may have.

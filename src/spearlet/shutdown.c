@@ -32,6 +32,7 @@ static void free_servers(void *arg) {
     http_server_free(s->http);
     s->http = NULL;
     task_catalog_stop(s->tasks);
+    token_verifier_stop(s->verifier);
     node_agent_stop(s->agent);
     sms_client_free(TAKE(s->sms));
     tls_reload_stop(TAKE(s->tls_reload));

@@ -10,6 +10,7 @@ struct sms_client {
     struct http_client *http;
     const char *scheme;
     char *address;
+    const char *authorization; // NULL: none
 };
 
 struct sms_request {
@@ -19,8 +20,8 @@ struct sms_request {
     void *ctx;
 };
 
-int sms_client_new(struct loop *l, const char *sms_http_addr, struct tls_credentials *tls, struct sms_client **ret,
-                   struct err *e) {
+int sms_client_new(struct loop *l, const char *sms_http_addr, const char *authorization, struct tls_credentials *tls,
+                   struct sms_client **ret, struct err *e) {
     struct http_client *http;
     if (http_client_new(l, &http, e) < 0)
         return -1;
@@ -29,6 +30,7 @@ int sms_client_new(struct loop *l, const char *sms_http_addr, struct tls_credent
     c->http = http;
     c->scheme = tls ? "https" : "http";
     c->address = mem_strdup(sms_http_addr);
+    c->authorization = authorization;
     *ret = c;
     return 0;
 }
@@ -80,11 +82,16 @@ void sms_client_request(struct sms_client *c, const char *method, const char *pa
         json_out_print(body, false, &request->body);
     json_out_free(body);
     AUTO_FREE char *url = mem_printf("%s://%s%s", c->scheme, c->address, path);
-    struct http_header type = {SPAN_LITERAL("Content-Type"), SPAN_LITERAL("application/json")};
+    struct http_header headers[2];
+    size_t count = 0;
+    if (body)
+        headers[count++] = (struct http_header){SPAN_LITERAL("Content-Type"), SPAN_LITERAL("application/json")};
+    if (c->authorization)
+        headers[count++] = (struct http_header){SPAN_LITERAL("Authorization"), span_of(c->authorization)};
     struct http_call_config config = {.method = method,
                                       .url = url,
-                                      .headers = &type,
-                                      .header_count = body ? 1 : 0,
+                                      .headers = headers,
+                                      .header_count = count,
                                       .body = buf_span(&request->body),
                                       .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                       .total_timeout_ms = TOTAL_TIMEOUT_MS,

@@ -8,9 +8,10 @@
 struct sms_client;
 struct tls_credentials;
 
+// `authorization` ("Bearer …", kept by reference) is shown to sms; NULL: nothing.
 // `tls` NULL: plain HTTP; else a client's credentials, which outlive it.
-int sms_client_new(struct loop *l, const char *sms_http_addr, struct tls_credentials *tls, struct sms_client **ret,
-                   struct err *e);
+int sms_client_new(struct loop *l, const char *sms_http_addr, const char *authorization, struct tls_credentials *tls,
+                   struct sms_client **ret, struct err *e);
 // On the loop's thread. What is under way is answered with an error before this returns.
 void sms_client_free(struct sms_client *c); // NULL allowed
 

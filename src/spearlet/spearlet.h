@@ -5,11 +5,13 @@
 #include "base/activation.h"
 #include "net/http_server.h"
 #include "net/tls_reload.h"
+#include "spearlet/auth.h"
 #include "spearlet/config.h"
 #include "spearlet/function_service.h"
 #include "spearlet/node_agent.h"
 #include "spearlet/request_body.h"
 #include "spearlet/task_catalog.h"
+#include "spearlet/token_verifier.h"
 
 struct spearlet {
     struct spearlet_settings settings;
@@ -22,6 +24,8 @@ struct spearlet {
     struct sms_client *sms;
     struct task_catalog *tasks;
     struct node_agent *agent;
+    struct token_verifier *verifier;
+    struct auth auth;
     struct payload_budget payloads;
     struct http_server *http;
     struct tls_credentials *tls, *sms_tls; // ours as a server; ours as a client of sms. NULL: plain HTTP

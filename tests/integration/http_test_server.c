@@ -325,31 +325,31 @@ static void on_stream(struct http_exchange *x, void *ctx) {
 }
 
 static const struct http_route routes[] = {
-    {"GET", "/static", on_static},
-    {"*", "/status", on_status},
-    {"*", "/inspect", on_inspect},
-    {"GET", "/inspect/{name}", on_inspect},
-    {"PUT", "/inspect/{name}", on_inspect},
-    {"GET", "/inspect/literal", on_inspect},
-    {"GET", "/rest/{name...}", on_inspect},
-    {"GET", "/counts", on_counts},
-    {"GET", "/large", on_large},
-    {"GET", "/file", on_file},
-    {"*", "/delay", on_delay},
-    {"*", "/hold", on_hold},
-    {"GET", "/release", on_release},
-    {"POST", "/collect", on_collect},
-    {"POST", "/json", on_json},
-    {"POST", "/sink", on_sink},
-    {"POST", "/half", on_half},
-    {"POST", "/echo", on_echo},
-    {"*", "/ignore", on_static},
-    {"GET", "/stream", on_stream},
-    {"*", "/proxy/{path...}", http_test_proxy},
+    {"GET", "/static", on_static, 0},
+    {"*", "/status", on_status, 0},
+    {"*", "/inspect", on_inspect, 0},
+    {"GET", "/inspect/{name}", on_inspect, 0},
+    {"PUT", "/inspect/{name}", on_inspect, 0},
+    {"GET", "/inspect/literal", on_inspect, 0},
+    {"GET", "/rest/{name...}", on_inspect, 0},
+    {"GET", "/counts", on_counts, 0},
+    {"GET", "/large", on_large, 0},
+    {"GET", "/file", on_file, 0},
+    {"*", "/delay", on_delay, 0},
+    {"*", "/hold", on_hold, 0},
+    {"GET", "/release", on_release, 0},
+    {"POST", "/collect", on_collect, 0},
+    {"POST", "/json", on_json, 0},
+    {"POST", "/sink", on_sink, 0},
+    {"POST", "/half", on_half, 0},
+    {"POST", "/echo", on_echo, 0},
+    {"*", "/ignore", on_static, 0},
+    {"GET", "/stream", on_stream, 0},
+    {"*", "/proxy/{path...}", http_test_proxy, 0},
 };
 
 static void handle(struct http_exchange *x, void *ctx) {
-    http_route_dispatch(x, routes, COUNT_OF(routes), ctx);
+    http_route_dispatch(x, routes, COUNT_OF(routes), NULL, ctx);
 }
 
 // ---- the program

@@ -61,7 +61,9 @@ class Trigger(TriggerTestCase):
         self.sms.keep_address = True
         self.sms.stop()
         with sqlite3.connect(os.path.join(self.sms.data_dir, "sms.db")) as db:
-            db.executescript("DROP INDEX tasks_endpoint; ALTER TABLE tasks DROP COLUMN endpoint; PRAGMA user_version=1;")
+            db.executescript("DROP INDEX tasks_endpoint; ALTER TABLE tasks DROP COLUMN endpoint; ALTER TABLE tasks DROP COLUMN public;"
+                             "ALTER TABLE nodes DROP COLUMN owner; ALTER TABLE nodes DROP COLUMN relay_token;"
+                             "DROP TABLE tokens; DROP TABLE audit; PRAGMA user_version=1;")
         db.close()
         self.sms.address_wanted = self.sms.address
         self.sms.start()

@@ -118,7 +118,7 @@ class Data(harness.SpearTestCase):
 
     def test_advertised_address(self):
         sms = self.start(harness.Sms())
-        for arguments, wanted, node in (((), "127.0.0.1:80", "0.0.0.0:0"),
+        for arguments, wanted, node in ((("--insecure",), "127.0.0.1:80", "0.0.0.0:0"),
                                         (("--advertise-addr", "127.0.0.7:81"), "127.0.0.7:81", None)):
             spearlet = harness.Spearlet(sms, *arguments)
             spearlet.address_wanted = node or spearlet.address_wanted

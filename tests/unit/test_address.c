@@ -48,11 +48,25 @@ static void test_bounds_the_host(void **state) {
     assert_false(address_split(span_make(text, ADDRESS_HOST_MAX + 3), &host, &port));
 }
 
+static void test_loopback(void **state) {
+    (void)state;
+    static const char *const yes[] = {"127.0.0.1:80", "127.255.255.255:0", "127.1.2.3:1", "[::1]:8080"};
+    for (size_t i = 0; i < COUNT_OF(yes); i++)
+        assert_true(address_is_loopback(span_of(yes[i])));
+    static const char *const no[] = {
+        "0.0.0.0:80",        "[::]:80",   "localhost:80",       "128.0.0.1:80", "127.0.0:80",  "127.0.0.1.5:80",
+        "127.0.0.256:1",     "127.0.0.1", "0127.0.0.1:1",       "127.0.0.1.:1", "10.0.0.1:80", "[::2]:80",
+        "[::ffff:7f00:1]:1", "",          "127.0.0.1.example:1"};
+    for (size_t i = 0; i < COUNT_OF(no); i++)
+        assert_false(address_is_loopback(span_of(no[i])));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_splits_names_and_addresses),
         cmocka_unit_test(test_refuses_and_leaves_outputs),
         cmocka_unit_test(test_bounds_the_host),
+        cmocka_unit_test(test_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

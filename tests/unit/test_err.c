@@ -131,6 +131,9 @@ static void test_contract_kinds(void **state) {
     assert_string_equal(err_kind_info(ERR_PAYLOAD_TOO_LARGE)->code, "PAYLOAD_TOO_LARGE");
     assert_int_equal(err_kind_info(ERR_CONFLICT)->exit_code, 5);
     assert_int_equal(err_kind_info(ERR_UNAVAILABLE)->exit_code, 69);
+    assert_int_equal(err_kind_info(ERR_UNAUTHORIZED)->http_status, 401);
+    assert_int_equal(err_kind_info(ERR_FORBIDDEN)->http_status, 403);
+    assert_int_equal(err_kind_info(ERR_FORBIDDEN)->exit_code, 77);
 }
 
 int main(void) {

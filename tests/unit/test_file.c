@@ -196,6 +196,39 @@ static void test_find_program(void **state) {
     setenv("PATH", old_path, 1);
 }
 
+static void expect_no_secret(const char *path, const char *word) {
+    struct err e;
+    char *text = NULL;
+    assert_int_equal(file_read_secret(path, 10, &text, &e), -1);
+    assert_int_equal(e.kind, ERR_INVALID_CONFIGURATION);
+    assert_non_null(strstr(e.text, path));
+    assert_non_null(strstr(e.text, word));
+    assert_null(strstr(e.text, "hidden"));
+    assert_null(text);
+}
+
+static void test_secret(void **state) {
+    (void)state;
+    struct err e;
+    char *text = NULL;
+    AUTO_FREE char *path = in("secret");
+    expect_no_secret(path, "No such file");
+    write_file("secret", "hidden \r\n");
+    assert_int_equal(file_read_secret(path, 10, &text, &e), 0);
+    assert_string_equal(text, "hidden");
+    file_secret_free(text);
+    static const mode_t modes[] = {0604, 0602, 0601, 0620, 0644, 0666};
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        assert_int_equal(chmod(path, modes[i]), 0);
+        expect_no_secret(path, "chmod 600");
+    }
+    write_file("secret", "hidden hidden");
+    expect_no_secret(path, "at most 10 bytes");
+    write_file("secret", " \n");
+    expect_no_secret(path, "is empty");
+    expect_no_secret(directory, "not a regular file");
+}
+
 #define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -210,6 +243,7 @@ int main(void) {
         WITH_DIRECTORY(test_remove_tree_does_not_follow_links),
         WITH_DIRECTORY(test_lock_excludes),
         WITH_DIRECTORY(test_find_program),
+        WITH_DIRECTORY(test_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

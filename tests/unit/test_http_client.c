@@ -81,11 +81,13 @@ static void on_headers(struct http_exchange *x, void *ctx) {
     buf_done(&text);
 }
 
-static const struct http_route routes[] = {
-    {"*", "/echo", on_echo}, {"GET", "/large", on_large}, {"GET", "/hold", on_hold}, {"*", "/headers", on_headers}};
+static const struct http_route routes[] = {{"*", "/echo", on_echo, 0},
+                                           {"GET", "/large", on_large, 0},
+                                           {"GET", "/hold", on_hold, 0},
+                                           {"*", "/headers", on_headers, 0}};
 
 static void handle(struct http_exchange *x, void *ctx) {
-    http_route_dispatch(x, routes, COUNT_OF(routes), ctx);
+    http_route_dispatch(x, routes, COUNT_OF(routes), NULL, ctx);
 }
 
 // ---- the calls

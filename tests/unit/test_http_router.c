@@ -39,20 +39,20 @@ ROUTE(own_head)
 ROUTE(any)
 
 static const struct http_route routes[] = {
-    {"GET", "/", root},
-    {"GET", "/files/{a...}", rest},
-    {"GET", "/files/{a}", one},
-    {"PUT", "/files/{a}", put_one},
-    {"GET", "/files/list", literal},
-    {"GET", "/files/{a}/of/{b}", two},
-    {"GET", "/files/{a}/of/{b...}", deep},
-    {"GET", "/head", root},
-    {"HEAD", "/head", own_head},
-    {"*", "/any", any},
+    {"GET", "/", root, 0},
+    {"GET", "/files/{a...}", rest, 0},
+    {"GET", "/files/{a}", one, 0},
+    {"PUT", "/files/{a}", put_one, 0},
+    {"GET", "/files/list", literal, 0},
+    {"GET", "/files/{a}/of/{b}", two, 0},
+    {"GET", "/files/{a}/of/{b...}", deep, 0},
+    {"GET", "/head", root, 0},
+    {"HEAD", "/head", own_head, 0},
+    {"*", "/any", any, 0},
 };
 
 static void handle(struct http_exchange *x, void *ctx) {
-    http_route_dispatch(x, routes, COUNT_OF(routes), ctx);
+    http_route_dispatch(x, routes, COUNT_OF(routes), NULL, ctx);
 }
 
 static void on_head(void *ctx, int status, const struct http_header *headers, size_t count) {

@@ -25,7 +25,7 @@ static void test_defaults(void **state) {
     assert_false(l.isolation_strict);
     assert_int_equal(l.aot, TASK_AOT_BACKGROUND);
     assert_false(l.instance_reuse);
-    assert_false(l.http_cgi || l.http_stream || l.http_authorization);
+    assert_false(l.http_cgi || l.http_stream || l.http_authorization || l.http_public);
     assert_string_equal(l.content_type, "application/octet-stream");
 }
 
@@ -89,7 +89,8 @@ static void test_values_arrive(void **state) {
     assert_int_equal(set(&l, "http.cgi", "true", NULL), 0);
     assert_int_equal(set(&l, "http.stream", "true", NULL), 0);
     assert_int_equal(set(&l, "http.authorization", "true", NULL), 0);
-    assert_true(l.http_cgi && l.http_stream && l.http_authorization);
+    assert_int_equal(set(&l, "http.public", "true", NULL), 0);
+    assert_true(l.http_cgi && l.http_stream && l.http_authorization && l.http_public);
     assert_int_equal(set(&l, "http.cgi", "false", NULL), 0);
     assert_false(l.http_cgi);
     assert_int_equal(set(&l, "http.content_type", "text/html; charset=utf-8", NULL), 0);
@@ -107,7 +108,8 @@ static void test_refuses_words(void **state) {
                                          {"http.content_type", "text/html\r\nX: y"},
                                          {"http.cgi", "yes"},
                                          {"http.stream", ""},
-                                         {"http.authorization", "1"}};
+                                         {"http.authorization", "1"},
+                                         {"http.public", "yes"}};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct task_limits l;
         struct err e;
