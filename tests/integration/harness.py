@@ -254,6 +254,7 @@ class Daemon:
         self.address_wanted = "127.0.0.1:0"
         self.keep_address = False  # restart on the same port
         self.last_log = ""
+        self.token = None  # shown with every request, unless that has an Authorization of its own
 
     def command(self):
         return [program(self.name), "--http-addr", self.address_wanted, "--data-dir", self.data_dir] + self.arguments
@@ -329,6 +330,8 @@ class Daemon:
 
     # ---- HTTP
     def request(self, method, path, body=None, headers=None, timeout_s=60):
+        if self.token:
+            headers = {"Authorization": "Bearer " + self.token, **(headers or {})}
         return request(self.address, method, path, body, headers, timeout_s)
 
     def raw(self, timeout_s=30):
@@ -396,6 +399,18 @@ class Sms(Daemon):
         if answer.status != 200:
             raise AssertionError(f"upload: {answer}")
         return answer.json()["id"]
+
+    def make_token(self, name, *scopes, **members):
+        """Makes a token and gives its text; the first one has to be an admin's."""
+        answer = self.request("POST", "/api/v1/tokens", {"name": name, "scopes": list(scopes), **members})
+        if answer.status != 200:
+            raise AssertionError(f"token: {answer}")
+        return answer.json()["token"]
+
+    def close_up(self):
+        """Makes the first token, an admin's, and shows it from now on."""
+        self.token = self.make_token("admin", "admin")
+        return self.token
 
     def register(self, name, uri, **members):
         """Registers a wasm task and gives its id; members override the body's (executable's are merged)."""
