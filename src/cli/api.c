@@ -171,13 +171,29 @@ static bool call_is_over(void *ctx) {
     return p->ended || p->refused;
 }
 
+// The caller's, and our token unless the caller gives an Authorization of his own (spear invoke --header).
+static size_t add_headers(struct http_header *to, const struct api_request *r, const char *authorization) {
+    size_t count = 0;
+    bool has_own = false;
+    for (; count < r->header_count; count++) {
+        to[count] = r->headers[count];
+        has_own = has_own || span_equal_nocase(to[count].name, "authorization");
+    }
+    if (authorization && !has_own)
+        to[count++] = (struct http_header){SPAN_LITERAL("Authorization"), span_of(authorization)};
+    return count;
+}
+
 static void start_call(struct pending *p) {
     const struct api_request *r = p->request;
     AUTO_FREE char *url = mem_printf("%s://%s%s", p->api->scheme, r->address ? r->address : p->api->sms_addr, r->path);
+    AUTO_FREE char *authorization = p->api->cli->token ? mem_printf("Bearer %s", p->api->cli->token) : NULL;
+    struct http_header *headers = mem_calloc(r->header_count + 1, sizeof *headers);
+    size_t count = add_headers(headers, r, authorization);
     p->call = http_call_start(p->api->client, &(struct http_call_config){.method = r->method,
                                                                          .url = url,
-                                                                         .headers = r->headers,
-                                                                         .header_count = r->header_count,
+                                                                         .headers = headers,
+                                                                         .header_count = count,
                                                                          .body = r->body,
                                                                          .read = r->read ? on_read : NULL,
                                                                          .read_length = r->read_length,
@@ -187,12 +203,17 @@ static void start_call(struct pending *p) {
                                                                          .data = on_data,
                                                                          .done = on_done,
                                                                          .ctx = p});
+    free(headers);
 }
 
 // ---- errors
 
 static enum err_kind kind_of_status(int status) {
     switch (status) {
+    case 401:
+        return ERR_UNAUTHORIZED;
+    case 403:
+        return ERR_FORBIDDEN;
     case 404:
         return ERR_NOT_FOUND;
     case 409:
@@ -268,6 +289,13 @@ static void set_hint(struct api *api, enum err_kind kind) {
         hint = "give it more time with --timeout, or the task with --config limit.time_ms=N";
     else if (kind == ERR_NOT_SUPPORTED)
         hint = "this build runs no guests; build SPEAR with -Dwasmedge=enabled";
+    else if (kind == ERR_UNAUTHORIZED)
+        hint = api->cli->token
+                   ? "take another token; who has scope admin makes one with: spear token create"
+                   : "give a token: --token-file FILE, or $SPEAR_TOKEN; who has scope admin makes one with: "
+                     "spear token create";
+    else if (kind == ERR_FORBIDDEN)
+        hint = "who has scope admin makes a token that may: spear token create NAME --scope SCOPE";
     else if (kind == ERR_PAYLOAD_TOO_LARGE)
         hint = "start sms with a larger --max-upload-bytes, or raise limit.payload_bytes of the task";
     snprintf(api->hint, API_HINT_MAX, "%s", hint);

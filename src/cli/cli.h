@@ -16,6 +16,7 @@ struct cli {
     bool json;                   // --json: results and errors as JSON
     bool quiet;                  // -q
     bool no_progress;            // the terminal is somebody else's: no progress bars
+    char *token;                 // shown to sms and to its nodes; NULL: none. Never printed
     bool stdout_tty, stderr_tty;
     bool color_out, color_err;
     int signal; // a command was ended by this signal; the exit code is 128 + signal then
@@ -38,6 +39,7 @@ struct command {
 extern const struct command up_command, run_command, deploy_command, invoke_command;
 extern const struct command files_ls_command, files_get_command, files_put_command, files_rm_command;
 extern const struct command tasks_ls_command, tasks_get_command, tasks_rm_command;
+extern const struct command token_create_command, token_list_command, token_revoke_command, audit_command;
 extern const struct command nodes_ls_command, nodes_get_command, nodes_rm_command;
 
 #endif

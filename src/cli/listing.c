@@ -12,8 +12,8 @@ enum { TOTAL_MAX = 1 << 20, JSON_MAX = 512 * 1024 * 1024 };
 const struct flag listing_flags[] = {
     {"limit", 0, "N", "at most so many; default: 100"},
     {"offset", 0, "N", "skip so many"},
-    {"filter", 0, "TEXT", "those whose name or id has this text"},
     {"all", 0, NULL, "all of them, page after page"},
+    {"filter", 0, "TEXT", "those whose name or id has this text"}, // last: LISTING_PAGE_FLAGS leaves it out
 };
 _Static_assert(COUNT_OF(listing_flags) == LISTING_FLAGS, "LISTING_FLAGS counts listing_flags");
 
@@ -114,6 +114,14 @@ int listing_show(struct cli *cli, const struct args *args, const char *before, c
     return output_finish(cli, code);
 }
 
+static const char *removal_hint(const struct api *api, const char *path, enum err_kind kind) {
+    bool is_token = span_starts_with(span_of(path), "/api/v1/tokens/");
+    if (kind == ERR_CONFLICT)
+        return is_token ? "make another one: spear token create NAME --scope admin"
+                        : "a task names it; --force removes it all the same";
+    return is_token && kind == ERR_NOT_FOUND ? "see what there is: spear token list" : api->hint;
+}
+
 static int remove_one(struct api *api, const char *path, const char *what) {
     struct err e;
     const struct cli *cli = api->cli;
@@ -122,8 +130,7 @@ static int remove_one(struct api *api, const char *path, const char *what) {
         return api_print(api, &request, &e) == 0 ? 0 : output_error(cli, &e, api->hint);
     struct json_doc *doc CLEANUP(json_free_pointer) = NULL;
     if (api_json(api, &request, &doc, &e) != 0)
-        return output_error(cli, &e,
-                            e.kind == ERR_CONFLICT ? "a task names it; --force removes it all the same" : api->hint);
+        return output_error(cli, &e, removal_hint(api, path, e.kind));
     AUTO_FREE char *clean = output_clean(span_of(what));
     if (!cli->quiet)
         printf("removed %s\n", clean);

@@ -5,9 +5,9 @@
 #include "cli/api.h"
 #include "cli/table.h"
 
-// The flags --limit, --offset, --filter and --all.
+// The flags --limit, --offset, --all and --filter; without the last for what has nothing to look for.
 extern const struct flag listing_flags[];
-enum { LISTING_FLAGS = 4 };
+enum { LISTING_FLAGS = 4, LISTING_PAGE_FLAGS = 3 };
 
 struct listing {
     const char *command; // "files ls"

@@ -7,19 +7,21 @@
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "model/token.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FLAG_COLUMN = 26, COMMAND_COLUMN = 12, NAME_MAX_BYTES = 64 };
+enum { FLAG_COLUMN = 26, COMMAND_COLUMN = 13, NAME_MAX_BYTES = 64 };
 
 static const struct command version_command, help_command;
 
 static const struct command *const commands[] = {
-    &run_command,       &up_command,       &deploy_command,   &invoke_command,    &files_ls_command, &files_put_command,
-    &files_get_command, &files_rm_command, &tasks_ls_command, &tasks_get_command, &tasks_rm_command, &nodes_ls_command,
-    &nodes_get_command, &nodes_rm_command, &version_command,  &help_command,
+    &run_command,        &up_command,           &deploy_command,    &invoke_command,   &files_ls_command,
+    &files_put_command,  &files_get_command,    &files_rm_command,  &tasks_ls_command, &tasks_get_command,
+    &tasks_rm_command,   &nodes_ls_command,     &nodes_get_command, &nodes_rm_command, &token_create_command,
+    &token_list_command, &token_revoke_command, &audit_command,     &version_command,  &help_command,
 };
 
 static const struct flag global_flags[] = {
@@ -28,6 +30,9 @@ static const struct flag global_flags[] = {
     {"ca", 0, "FILE", "authorities (PEM) that https trusts, in place of the system's; default: $SPEAR_CA"},
     {"cert", 0, "FILE", "a client certificate (PEM) for https; default: $SPEAR_CERT"},
     {"key", 0, "FILE", "its private key (PEM); default: $SPEAR_KEY"},
+    {"token", 0, "TOKEN",
+     "shown to sms; others on this machine can see it: --token-file is better; default: $SPEAR_TOKEN"},
+    {"token-file", 0, "FILE", "the file that holds it; default: $SPEAR_TOKEN_FILE"},
     {"json", 0, NULL, "results and errors as JSON"},
     {"quiet", 'q', NULL, "only what was asked for; lists give ids alone"},
     {"no-color", 0, NULL, "no colours, as with $NO_COLOR"},
@@ -48,14 +53,14 @@ static void print_flags(FILE *to, const struct flag_set *set) {
 }
 
 static void print_overview(FILE *to) {
-    const char *group = "";
+    char group[NAME_MAX_BYTES] = "";
     fprintf(to, "usage: spear COMMAND [flags] [arguments]\n\n"
                 "Runs WebAssembly functions, on this machine or on a cluster.\n\ncommands:\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         struct span name = span_of(commands[i]->name), first = span_slice(name, 0, span_find(name, ' '));
         if (!span_equal_text(first, group) && (first.n != name.n || group[0]))
             fprintf(to, "\n");
-        group = first.n == name.n ? "" : first.p[0] == 'f' ? "files" : first.p[0] == 't' ? "tasks" : "nodes";
+        snprintf(group, sizeof group, "%.*s", first.n == name.n ? 0 : (int)first.n, first.p);
         fprintf(to, "  %-*s %s\n", COMMAND_COLUMN, commands[i]->name, commands[i]->summary);
     }
     fprintf(to, "\nflags of every command:\n");
@@ -111,14 +116,19 @@ static size_t candidate_names(const char *group, const char *names[], char store
     return count;
 }
 
+static const char *subcommands_of(const char *group) {
+    if (strcmp(group, "token") == 0)
+        return "create, list, revoke";
+    return strcmp(group, "files") == 0 ? "ls, get, rm, put" : "ls, get, rm";
+}
+
 static int unknown_command(const struct cli *cli, char *const words[], size_t count) {
     struct err e;
     const char *names[COUNT_OF(commands)];
     char store[COUNT_OF(commands)][NAME_MAX_BYTES];
     size_t in_group = candidate_names(words[0], names, store);
     if (in_group && count < 2) {
-        err_set(&e, ERR_INVALID_CONFIGURATION, "spear %s needs one of: ls, get, rm%s", words[0],
-                strcmp(words[0], "files") == 0 ? ", put" : "");
+        err_set(&e, ERR_INVALID_CONFIGURATION, "spear %s needs one of: %s", words[0], subcommands_of(words[0]));
         return output_usage_error(cli, "", &e);
     }
     const char *word = in_group ? words[1] : words[0];
@@ -235,6 +245,24 @@ static int apply_globals(struct cli *cli, const struct args *args, struct err *e
     return 0;
 }
 
+// The flags win over the variables. The text itself is never part of an error.
+static int find_token(struct cli *cli, const struct args *args, struct err *e) {
+    const char *text = args_text(args, "token"), *file = args_text(args, "token-file");
+    if (!text && !file)
+        text = getenv("SPEAR_TOKEN");
+    if (!file && !(text && text[0]))
+        file = getenv("SPEAR_TOKEN_FILE");
+    if (text && text[0])
+        cli->token = mem_strdup(text);
+    else if (file && file[0] && file_read_secret(file, TOKEN_TEXT, &cli->token, e) != 0)
+        return err_wrap(e, "the file of the token");
+    if (cli->token && !token_valid(span_of(cli->token)))
+        return err_set(e, ERR_INVALID_CONFIGURATION, "%s%s is no token of SPEAR: spear_ID_SECRET is wanted",
+                       text && text[0] ? "what --token or $SPEAR_TOKEN gives" : "what stands in ",
+                       text && text[0] ? "" : file);
+    return 0;
+}
+
 static int check_rest(const struct command *c, const struct args *args, struct err *e) {
     if (args->rest_count < c->rest_min)
         return err_set(e, ERR_INVALID_CONFIGURATION, "spear %s needs %s", c->name, c->arguments);
@@ -257,7 +285,7 @@ static int run_command_words(struct cli *cli, struct args *args, const struct co
     }
     if (args_has(args, "version") && !args_text(args, "version"))
         return run_version(cli, args);
-    if (apply_globals(cli, args, &e) != 0 || check_rest(c, args, &e) != 0)
+    if (apply_globals(cli, args, &e) != 0 || find_token(cli, args, &e) != 0 || check_rest(c, args, &e) != 0)
         return output_usage_error(cli, c->name, &e);
     return c->run(cli, args);
 }
@@ -299,5 +327,6 @@ int main(int argc, char **argv) {
     int code = run_words(&cli, &globals, &args, argc, argv);
     args_done(&args);
     args_done(&globals);
+    file_secret_free(cli.token);
     return code;
 }

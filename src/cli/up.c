@@ -102,7 +102,12 @@ static int fail(const struct cluster *c, const struct err *e) {
     const struct cli *cli = c->config.api->cli;
     if (cli->signal) // stopped while starting: as asked
         return 0;
-    output_error(cli, e, hint_for(c));
+    bool is_closed = e->kind == ERR_UNAUTHORIZED || e->kind == ERR_FORBIDDEN;
+    output_error(cli, e,
+                 is_closed
+                     ? "the data has tokens: give this command one with scope read in $SPEAR_TOKEN, and the spearlets "
+                       "the file of one with scope node in $SPEARLET_TOKEN_FILE"
+                     : hint_for(c));
     return CLI_EXIT_OTHER;
 }
 

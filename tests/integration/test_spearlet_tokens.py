@@ -151,8 +151,10 @@ class Life(NodeCase):
 
     def test_token_files(self):
         def fails(*words):
+            spearlet = harness.Spearlet(self.sms, "--token-file", self.token_file)
+            self.addCleanup(spearlet.remove)
             with self.assertRaises(AssertionError) as caught:
-                harness.Spearlet(self.sms, "--token-file", self.token_file).start()
+                spearlet.start()
             for word in words:
                 self.assertIn(word, str(caught.exception))
             self.assertNotIn(self.sms.token, str(caught.exception))
