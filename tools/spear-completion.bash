@@ -14,12 +14,12 @@ _spear() {
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --sms-addr) i=$((i + 1)) ;;
+        --sms-addr | --token | --token-file) i=$((i + 1)) ;;
         -*) ;;
         *)
             if [[ -z $command ]]; then
                 command=${COMP_WORDS[i]}
-            elif [[ -z $group && $command =~ ^(files|tasks|nodes)$ ]]; then
+            elif [[ -z $group && $command =~ ^(files|tasks|nodes|token)$ ]]; then
                 group=${COMP_WORDS[i]}
             fi
             ;;
@@ -27,12 +27,18 @@ _spear() {
     done
     case $command in
     '')
-        COMPREPLY=($(compgen -W "run up deploy invoke files tasks nodes version help $(_spear_flags version)" -- "$word"))
+        COMPREPLY=($(compgen -W "run up deploy invoke files tasks nodes token audit version help $(_spear_flags version)" -- "$word"))
         return
         ;;
     help)
-        COMPREPLY=($(compgen -W "run up deploy invoke files tasks nodes version" -- "$word"))
+        COMPREPLY=($(compgen -W "run up deploy invoke files tasks nodes token audit version" -- "$word"))
         return
+        ;;
+    token)
+        if [[ -z $group ]]; then
+            COMPREPLY=($(compgen -W "create list revoke" -- "$word"))
+            return
+        fi
         ;;
     files | tasks | nodes)
         if [[ -z $group ]]; then
