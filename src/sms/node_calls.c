@@ -22,17 +22,24 @@ static void told_done(void *ctx, int status, enum http_call_failure failure, con
     free(t);
 }
 
+// What shows a node that it is us who call, in the form of a header field list of `*ret_count` entries.
+static struct http_header proof_of(const struct node_candidate *node, size_t *ret_count) {
+    *ret_count = node->relay_token[0] != 0 ? 1 : 0;
+    return (struct http_header){SPAN_LITERAL("X-Spear-Relay"), span_of(node->relay_token)};
+}
+
 static void tell(const char *scheme, struct http_client *client, const struct node_candidate *node,
                  const char *task_id) {
     struct told *t = NEW(struct told);
     AUTO_FREE char *url = mem_printf("%s://%s/tasks/%s", scheme, node->http_address, task_id);
     memcpy(t->http_address, node->http_address, sizeof t->http_address);
     snprintf(t->task_id, sizeof t->task_id, "%s", task_id);
-    const struct http_header proof = {SPAN_LITERAL("X-Spear-Relay"), span_of(node->relay_token)};
+    size_t proof_count;
+    const struct http_header proof = proof_of(node, &proof_count);
     const struct http_call_config config = {.method = "DELETE",
                                             .url = url,
                                             .headers = &proof,
-                                            .header_count = node->relay_token[0] != 0 ? 1 : 0,
+                                            .header_count = proof_count,
                                             .connect_timeout_ms = TOTAL_TIMEOUT_MS,
                                             .total_timeout_ms = TOTAL_TIMEOUT_MS,
                                             .done = told_done,
@@ -78,8 +85,12 @@ static void question_done(void *ctx, int status, enum http_call_failure failure,
 
 static void ask(const char *scheme, struct http_client *client, struct question *q, struct span task_id) {
     AUTO_FREE char *url = mem_printf("%s://%s/tasks/%.*s", scheme, q->node.http_address, SPAN_ARGS(task_id));
+    size_t proof_count;
+    const struct http_header proof = proof_of(&q->node, &proof_count);
     const struct http_call_config config = {.method = "GET",
                                             .url = url,
+                                            .headers = &proof,
+                                            .header_count = proof_count,
                                             .connect_timeout_ms = TOTAL_TIMEOUT_MS,
                                             .total_timeout_ms = TOTAL_TIMEOUT_MS,
                                             .data = question_data,

@@ -22,7 +22,7 @@ static const struct http_route routes[] = {
     {"GET", "/functions/executions/{id}", http_execution_get, SCOPE_READ | SCOPE_INVOKE}, // the latter: its own
     {"POST", "/functions/executions/{id}/cancel", http_execution_cancel, SCOPE_INVOKE},   // its own
     {"GET", "/tasks", http_tasks_list, SCOPE_READ},
-    {"GET", "/tasks/{task}", http_task_get, SCOPE_READ},
+    {"GET", "/tasks/{task}", http_task_get, SCOPE_READ | AUTH_RELAY},
     {"DELETE", "/tasks/{task}", http_task_drop, SCOPE_ADMIN | AUTH_RELAY},
     {"GET", "/tasks/{task}/executions", http_task_executions, SCOPE_READ},
     {"POST", "/tasks/{task}/invoke", http_invoke, SCOPE_INVOKE | AUTH_RELAY},

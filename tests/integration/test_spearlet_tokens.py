@@ -115,7 +115,7 @@ class Life(NodeCase):
         harness.wait_until(lambda: self.ask("GET", "/tasks", bearer(token)).status == 401, what="the revocation")
 
     def test_expired(self):
-        token = self.sms.make_token("short", "read", expires_in_s=2)
+        token = self.sms.make_token("short", "read", expires_in_s=5)
         self.assertEqual(self.ask("GET", "/tasks", bearer(token)).status, 200)
         harness.wait_until(lambda: self.ask("GET", "/tasks", bearer(token)).status == 401, what="the token's end")
 
@@ -171,6 +171,12 @@ class Life(NodeCase):
 @needs_engine
 @needs_guests("dump.wasm", "echo.wasm", "spin.wasm")
 class Guests(NodeCase):
+    def test_sms_shows_its_proof_when_it_asks_the_nodes(self):
+        task = self.deploy("echo.wasm")
+        self.assertEqual(self.spearlet.request("POST", f"/tasks/{task}/invoke", b"x").status, 200)
+        node, = self.sms.request("GET", f"/api/v1/tasks/{task}?nodes=true").json()["nodes"]
+        self.assertEqual(node["health"]["status"], "healthy", node)
+
     def relayed(self, path, token=None, headers=None, method="POST", body=b""):
         return harness.request(self.sms.address, method, path, body, {**(headers or {}), **(bearer(token) if token else {})})
 
