@@ -162,6 +162,8 @@ static void spawn(const struct request *r) {
 
 int main(void) {
     struct request r;
+    static const struct ipc_cage none = {.header = {IPC_VERSION, IPC_CAGE, sizeof none, 0}};
+    say(IPC_ZYGOTE_FD, &none, sizeof none);
     while (receive(&r) == 0)
         spawn(&r);
     return 0;
