@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "worker/channel.h"
 #include "worker/compile.h"
+#include "worker/guest_stack.h"
 #include "worker/invocation.h"
 #include "worker/prepare.h"
 #include "worker/process.h"
@@ -85,7 +86,8 @@ static bool is_wanted(void *ctx) {
     return ring_next(ring) != RING_NOTHING || ring_is_called(ring);
 }
 
-static int serve(struct server *server) {
+static int serve(void *ctx) {
+    struct server *server = ctx;
     struct ring_server *ring = &server->ring;
     for (int status;;) {
         ring_sleep(ring, RING_WANTS_REQUESTS, is_wanted, ring);
@@ -103,7 +105,7 @@ static int run_serve(const struct ipc_spawn *spawn, const struct shared *shared,
         return fail(&e);
     if (send_ready(0, start_us))
         return IPC_EXIT_ORPHANED;
-    return serve(&server);
+    return guest_stack_run(serve, &server);
 }
 
 int worker_run(const struct ipc_spawn *spawn) {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "worker/cage.h"
 #include "worker/engine.h"
+#include "worker/guest_stack.h"
 #include "worker/process.h"
 #include "worker/worker.h"
 
@@ -110,7 +111,7 @@ static void announce_cage(void) {
 }
 
 static int start(uint32_t wanted, uint32_t required, struct err *e) {
-    if (process_become_zygote(e))
+    if (process_become_zygote(e) || guest_stack_reserve(e))
         return -1;
     engine_warm_up();
     tzset(); // the engine's log asks for local time, which is a file

@@ -1,0 +1,61 @@
+// A mapping for the stack above an inaccessible one, and the switch to it (makecontext, POSIX.1-2001) and back.
+#include "worker/guest_stack.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+static char *stack; // its lowest byte; the guard is below
+
+static struct {
+    ucontext_t outside, inside;
+    int (*f)(void *ctx);
+    void *ctx;
+    int result;
+} run;
+
+int guest_stack_reserve(struct err *e) {
+    size_t bytes = (size_t)GUEST_STACK_GUARD_BYTES + GUEST_STACK_BYTES;
+    char *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (base == MAP_FAILED)
+        return err_set_sys(e, ERR_RESOURCE_EXHAUSTED, errno, "no address space for a stack of %zu bytes", bytes);
+    if (mprotect(base + GUEST_STACK_GUARD_BYTES, GUEST_STACK_BYTES, PROT_READ | PROT_WRITE))
+        return err_set_sys(e, ERR_RESOURCE_EXHAUSTED, errno, "no memory for a stack of %d bytes", GUEST_STACK_BYTES);
+    stack = base + GUEST_STACK_GUARD_BYTES;
+    return 0;
+}
+
+// AddressSanitizer has to be told where the stack is.
+static void tell_begin(void) {
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(NULL, stack, GUEST_STACK_BYTES);
+#endif
+}
+
+static void tell_end(void) {
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+}
+
+static void inside(void) {
+    tell_end();
+    run.result = run.f(run.ctx);
+}
+
+int guest_stack_run(int (*f)(void *ctx), void *ctx) {
+    ASSERT(stack && getcontext(&run.inside) == 0);
+    run.inside.uc_stack = (stack_t){.ss_sp = stack, .ss_size = GUEST_STACK_BYTES};
+    run.inside.uc_link = &run.outside;
+    run.f = f;
+    run.ctx = ctx;
+    makecontext(&run.inside, inside, 0);
+    tell_begin();
+    ASSERT(swapcontext(&run.outside, &run.inside) == 0);
+    return run.result;
+}
