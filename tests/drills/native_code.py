@@ -22,7 +22,7 @@ GRANT_FD = 7  # of the first granted directory; its counter is the next one
 SYSTEM_CALL = "its sandbox does not allow"
 OTHERS = ("kill", "tgkill", "pidfd", "ptrace", "read_memory", "write_memory", "parents_memory")
 # Succeed in a build with a sanitizer, whose runtime needs these calls.
-SANITIZER_NEEDS = {"ioctl", "descriptors"}  # its report goes to standard error
+SANITIZER_NEEDS = {"ioctl", "descriptors", "dumpable"}  # its report goes to standard error; its leak check makes a process traceable
 
 
 def attempts(parent, zygote):

@@ -83,9 +83,8 @@ class Turns(Admission):
         self.assertGreater(flooded["waiting"], 0)
         self.wait_registered()
         self.sms.request("DELETE", f"/api/v1/tasks/{flooding}")
-        harness.wait_until(lambda: self.counts()["running"] == 0)
-        counts = self.counts()
-        self.assertEqual((counts["waiting"], counts["queued"], counts["rejected"]), (0, 0, 0))
+        harness.wait_until(lambda: all(self.counts()[name] == 0 for name in ("running", "waiting", "queued")))
+        self.assertEqual(self.counts()["rejected"], 0)
 
     def test_minimums_do_not_push_each_other_out(self):
         for name in ("a", "b"):

@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { STAYS_MS = 30000 };
 
 struct request {
     struct ipc_spawn spawn;
@@ -89,6 +92,9 @@ static void lie(struct ring_server *s, unsigned slot, char how, size_t shared_by
         break;
     }
     ring_finish(s);
+    // What it has written over its own words would make it stop; it stays until it is killed, which is what the test asks for.
+    if (how == 's')
+        poll(NULL, 0, STAYS_MS);
 }
 
 static int serve(const struct request *r) {
