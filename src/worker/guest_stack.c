@@ -1,6 +1,20 @@
 // A mapping for the stack above an inaccessible one, and the switch to it (makecontext, POSIX.1-2001) and back.
 #include "worker/guest_stack.h"
 
+#ifdef __SANITIZE_ADDRESS__
+
+// AddressSanitizer knows one stack, and what it finds there is worth more in its builds than the guard.
+int guest_stack_reserve(struct err *e) {
+    (void)e;
+    return 0;
+}
+
+int guest_stack_run(int (*f)(void *ctx), void *ctx) {
+    return f(ctx);
+}
+
+#else
+
 #include "base/mem.h"
 
 #include <errno.h>
@@ -8,6 +22,13 @@
 #include <ucontext.h>
 
 static char *stack; // its lowest byte; the guard is below
+
+static struct {
+    ucontext_t outside, inside;
+    int (*f)(void *ctx);
+    void *ctx;
+    int result;
+} run;
 
 int guest_stack_reserve(struct err *e) {
     size_t bytes = (size_t)GUEST_STACK_GUARD_BYTES + GUEST_STACK_BYTES;
@@ -19,19 +40,6 @@ int guest_stack_reserve(struct err *e) {
     stack = base + GUEST_STACK_GUARD_BYTES;
     return 0;
 }
-
-#ifdef __SANITIZE_ADDRESS__
-// AddressSanitizer knows one stack; what it finds is worth more in its builds than the guard.
-int guest_stack_run(int (*f)(void *ctx), void *ctx) {
-    return f(ctx);
-}
-#else
-static struct {
-    ucontext_t outside, inside;
-    int (*f)(void *ctx);
-    void *ctx;
-    int result;
-} run;
 
 static void inside(void) {
     run.result = run.f(run.ctx);
@@ -47,4 +55,5 @@ int guest_stack_run(int (*f)(void *ctx), void *ctx) {
     ASSERT(swapcontext(&run.outside, &run.inside) == 0);
     return run.result;
 }
+
 #endif
