@@ -21,7 +21,7 @@ class Cluster:
     def __init__(self, *spearlet_arguments, cpu=None):
         import harness
         self.sms, self.cpu = harness.Sms(), cpu
-        self.spearlet = harness.Spearlet(self.sms, *spearlet_arguments)
+        self.spearlet = harness.Spearlet(self.sms, *spearlet_arguments, env={"SPEARLET_COMPILE_JOBS": "1"})  # off in tests
 
     def __enter__(self):
         import harness
